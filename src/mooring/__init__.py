@@ -1,0 +1,1 @@
+"""Mooring: a self-hosted email and calendar API whose exits an administrator can allow."""

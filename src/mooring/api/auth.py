@@ -1,0 +1,126 @@
+"""Who is calling: v3 by API key or access token, v2 by client secret or access token.
+
+The generations never mix: a v2 secret opens nothing under ``/v3``, and the reverse.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from mooring.api.doors import Req, services_of
+from mooring.api.paths import segment
+from mooring.applications import Application
+from mooring.config import Generation
+from mooring.errors import Unauthorized
+from mooring.grants import Grant
+
+ME = "me"
+"""The grant that the access token speaks for (contract 1.3)."""
+
+MAX_SECRET = 4096
+"""Characters; ours have 43, and nobody needs to hash more than this."""
+
+_KEY_HINT = "Send it as `Authorization: Bearer <API key>`."
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorization:
+    """What the header says; ``secret`` is the token, or the user name (else the password) of Basic."""
+
+    scheme: str
+    secret: str
+
+
+async def application_of(request: Req) -> Application:
+    """The v3 application whose API key this is.
+
+    Raises:
+        Unauthorized.
+    """
+    application = await services_of(request).applications.by_api_key(_bearer(request))
+    if application.generation is not Generation.V3:
+        raise Unauthorized("This key is not one of a v3 application.")
+    return application
+
+
+async def grant_of(request: Req) -> Grant:
+    """The grant that the path names, if this caller may use it.
+
+    Raises:
+        Unauthorized: the key or token is unknown.
+        NotFound: the application has no such grant.
+    """
+    identifier = segment(request, "identifier")
+    services = services_of(request)
+    if identifier == ME:
+        grant = await services.grants.by_access_token(_bearer(request))
+        if grant.generation is not Generation.V3:
+            raise Unauthorized("This access token is not one of a v3 application.")
+        return grant
+    return await services.grants.find(await application_of(request), identifier)
+
+
+async def v2_application_of(request: Req) -> Application:
+    """The v2 application in ``/a/{client_id}``, by its client secret.
+
+    Raises:
+        Unauthorized: also when there is no such application, so that nobody can look for ids.
+    """
+    return await v2_application(request, segment(request, "client_id"), _authorization(request).secret)
+
+
+async def v2_application(request: Req, client_id: str, secret: str) -> Application:
+    """The v2 application with this id and secret.
+
+    Raises:
+        Unauthorized.
+    """
+    application = await services_of(request).applications.by_client_secret(client_id, secret)
+    if application.generation is not Generation.V2:
+        raise Unauthorized("This client id and secret belong to no v2 application.")
+    return application
+
+
+async def v2_grant_of(request: Req) -> Grant:
+    """The account that the access token speaks for.
+
+    Raises:
+        Unauthorized.
+    """
+    grant = await services_of(request).grants.by_access_token(_authorization(request).secret)
+    if grant.generation is not Generation.V2:
+        raise Unauthorized("This access token is not one of a v2 account.")
+    return grant
+
+
+def _bearer(request: Req) -> str:
+    authorization = _authorization(request)
+    if authorization.scheme != "bearer":
+        raise Unauthorized("The Authorization header holds no bearer token.", hint=_KEY_HINT)
+    return authorization.secret
+
+
+def _authorization(request: Req) -> _Authorization:
+    """The header in any of the three spellings that clients use: Bearer, Basic, or the bare token."""
+    header = request.headers.get("authorization", "").strip()
+    scheme, separated, rest = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            found = _Authorization("bearer", rest.strip())
+        case "basic":
+            found = _Authorization("basic", _basic(rest.strip()))
+        case _:
+            found = _Authorization("raw", "" if separated else scheme)
+    if not found.secret:
+        raise Unauthorized("The request says nothing of who is calling.", hint=_KEY_HINT)
+    if len(found.secret) > MAX_SECRET:
+        raise Unauthorized("The Authorization header is longer than any of our secrets.")
+    return found
+
+
+def _basic(encoded: str) -> str:
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthorized("The Authorization header is not well-formed Basic authentication.") from None
+    return user or password

@@ -1,0 +1,50 @@
+"""What both generations say when an account is connected."""
+
+from typing import Any
+
+from mooring.api.callers import address_of, user_agent_of
+from mooring.api.doors import Req
+from mooring.errors import InvalidRequest
+from mooring.grants import ConnectRequest, parse_settings
+
+IMAP = "imap"
+
+
+def connect_request(
+    request: Req,
+    *,
+    provider: str,
+    settings: dict[str, Any],
+    name: str | None,
+    state: str | None,
+    scope: list[str] | str | None,
+) -> ConnectRequest:
+    """The account to connect, with its passwords.
+
+    Raises:
+        InvalidRequest: we cannot connect accounts of this provider, or the settings lack something.
+    """
+    if provider.lower() != IMAP:
+        raise InvalidRequest(
+            f"Accounts of the provider {provider[:50]!r} cannot be connected here.",
+            hint="'imap' can be, with imap_host, smtp_host and, for calendars, caldav_url in the settings.",
+        )
+    email, servers, credentials = parse_settings(settings)
+    return ConnectRequest(
+        provider=IMAP,
+        email=email,
+        settings=servers,
+        credentials=credentials,
+        name=name or "",
+        state=state or "",
+        scope=scopes(scope) or (),
+        user_agent=user_agent_of(request),
+        ip=address_of(request),
+    )
+
+
+def scopes(written: list[str] | str | None) -> tuple[str, ...] | None:
+    """A list, or one text with spaces or commas; None where nothing was said."""
+    if isinstance(written, str):
+        return tuple(written.replace(",", " ").split())
+    return tuple(written) if written is not None else None

@@ -1,0 +1,131 @@
+"""What the doors call: the services, as far as a door uses them. The bootstrap fills this in; tests pass fakes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from mooring.applications import Application
+from mooring.calendars.types import Calendar, Event, EventPage, EventQuery
+from mooring.clock import Clock
+from mooring.egress import LedgerEntry
+from mooring.grants import ConnectRequest, Grant, GrantQuery
+from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
+from mooring.send.types import Submission
+
+
+class ApplicationService(Protocol):
+    """Who is calling."""
+
+    async def by_api_key(self, key: str, /) -> Application: ...
+    async def by_client_secret(self, client_id: str, secret: str, /) -> Application: ...
+    async def get(self, application_id: str, /) -> Application: ...
+
+
+class GrantService(Protocol):
+    """Connected accounts: their lifecycle."""
+
+    async def connect(self, application: Application, request: ConnectRequest, /) -> tuple[Grant, bool]: ...
+    async def find(self, application: Application, identifier: str, /) -> Grant: ...
+    async def by_access_token(self, token: str, /) -> Grant: ...
+    async def list(self, application: Application, query: GrantQuery, /) -> Sequence[Grant]: ...
+    async def update(
+        self,
+        application: Application,
+        identifier: str,
+        /,
+        *,
+        settings: dict[str, Any] | None,
+        scope: tuple[str, ...] | None,
+    ) -> Grant: ...
+    async def delete(self, application: Application, identifier: str, /) -> None: ...
+    async def issue_token(self, grant: Grant, /) -> str: ...
+    async def issue_code(self, grant: Grant, /) -> str: ...
+    async def redeem_code(self, application: Application, code: str, /) -> Grant: ...
+
+
+class MailboxService(Protocol):
+    """Reading mail: the stored copy, or live as long as there is none."""
+
+    async def folders(self, grant: Grant, /) -> tuple[list[Folder], datetime | None]: ...
+    async def folder(self, grant: Grant, folder_id: str, /) -> Folder: ...
+    async def messages(self, grant: Grant, wanted: MessageFilter, /, *, limit: int, cursor: str | None) -> Page: ...
+    async def message(self, grant: Grant, message_id: str, /) -> Message: ...
+    async def raw(self, grant: Grant, message_id: str, /) -> bytes: ...
+    async def headers(self, grant: Grant, message_id: str, /) -> list[tuple[str, str]]: ...
+    async def headers_of(self, grant: Grant, messages: list[Message], /) -> dict[str, list[tuple[str, str]]]: ...
+    async def attachment(self, grant: Grant, message_id: str, attachment_id: str, /) -> tuple[Attachment, bytes]: ...
+
+
+class CalendarService(Protocol):
+    """Reading calendars, by the same rule."""
+
+    async def calendars(self, grant: Grant, /) -> tuple[list[Calendar], datetime | None]: ...
+    async def calendar(self, grant: Grant, calendar_id: str, /) -> Calendar: ...
+    async def events(self, grant: Grant, calendar_id: str, query: EventQuery, /) -> EventPage: ...
+    async def event(self, grant: Grant, calendar_id: str, event_id: str, /) -> Event: ...
+
+
+class SendService(Protocol):
+    """Sending, at most once."""
+
+    async def send(self, grant: Grant, submission: Submission, /, *, idempotency_key: str | None) -> Message: ...
+
+
+class AddressList(Protocol):
+    """One published list of addresses."""
+
+    @property
+    def generation(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def version(self) -> int | str: ...
+    @property
+    def updated_at(self) -> int: ...
+    @property
+    def ip_addresses(self) -> Sequence[str]: ...
+    @property
+    def entries(self) -> Sequence[Any]: ...
+
+
+class AllowlistService(Protocol):
+    """What a mail administrator is told to allow."""
+
+    def static_list(self, application: Application, /) -> AddressList: ...
+    def dynamic_list(self, application: Application, /) -> AddressList: ...
+
+
+class LedgerService(Protocol):
+    """What was really dialled."""
+
+    async def entries(
+        self,
+        *,
+        application_id: str | None = None,
+        subject: str | None = None,
+        server: str | None = None,
+        source: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        before: tuple[datetime, str] | None = None,
+    ) -> list[LedgerEntry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything behind the doors.
+
+    Attributes:
+        ready: whether this process can do its work now (its database answers, it is not shutting down).
+    """
+
+    applications: ApplicationService
+    grants: GrantService
+    mailbox: MailboxService
+    calendars: CalendarService
+    sender: SendService
+    allowlist: AllowlistService
+    ledger: LedgerService
+    clock: Clock
+    ready: Callable[[], Awaitable[bool]]

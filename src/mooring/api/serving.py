@@ -1,0 +1,64 @@
+"""The API's process: the application served over an installation's services."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import uvicorn
+
+from mooring.api.app import create_app
+from mooring.api.services import Services
+from mooring.bootstrap import Installation, open_installation
+from mooring.config import Config
+from mooring.lifetime import until_stopped
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted: the Python SDK opens one for each call."""
+GRACE_S = 5
+"""Seconds that answers under way have when the process ends."""
+
+
+async def serve(config: Config, environments: Sequence[str] | None, *, supervised: bool) -> None:
+    """Serve until the process is to end.
+
+    Raises:
+        ConfigError, StoreUnavailable.
+    """
+    async with open_installation(config, environments=environments) as installation:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(services_of(installation)),
+                host=config.server.host,
+                port=config.server.port,
+                # The tripwire does not see what uvloop dials.
+                loop="asyncio",
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                backlog=BACKLOG,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        # uvicorn would take the signals for itself, and raise them again when it is done.
+        setattr(server, "capture_signals", contextlib.nullcontext)  # noqa: B010 - a method, to the type checker
+        serving = asyncio.create_task(server.serve())
+        stopped = asyncio.create_task(until_stopped(supervised=supervised))
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+
+
+def services_of(installation: Installation) -> Services:
+    """What the doors of the API call."""
+    return Services(
+        applications=installation.applications,
+        grants=installation.grants,
+        mailbox=installation.mailbox,
+        calendars=installation.calendars,
+        sender=installation.sender,
+        allowlist=installation.allowlist,
+        ledger=installation.ledger,
+        clock=installation.clock,
+        ready=installation.ready,
+    )

@@ -1,0 +1,84 @@
+"""Native authentication: the account's servers for a code, the code for an access token."""
+
+from typing import Any
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from mooring.api.answers import encoded
+from mooring.api.auth import v2_application
+from mooring.api.bodies import json_of
+from mooring.api.connecting import connect_request
+from mooring.api.doors import Req, door, services_of
+from mooring.api.v2.views import ConnectedView, connected_view
+from mooring.applications import Application
+from mooring.config import Generation
+from mooring.errors import NotFound, Unauthorized
+
+
+class AuthorizeBody(msgspec.Struct):
+    """The body of ``POST /connect/authorize``."""
+
+    client_id: str
+    email_address: str
+    provider: str
+    settings: dict[str, Any]
+    name: str | None = None
+    scopes: list[str] | str | None = None
+
+
+class TokenBody(msgspec.Struct):
+    """The body of ``POST /connect/token``."""
+
+    client_id: str
+    client_secret: str
+    code: str
+
+
+class CodeView(msgspec.Struct):
+    """A code, good once and for a short while."""
+
+    code: str
+
+
+@door("POST", "/connect/authorize", answer=CodeView, body=AuthorizeBody, secured=False)
+async def authorize(request: Req) -> ASGIResponse:
+    """Authenticate an account at its own servers; answers a code."""
+    body = await json_of(request, AuthorizeBody)
+    application = await _application(request, body.client_id)
+    wanted = connect_request(
+        request,
+        provider=body.provider,
+        settings={**body.settings, "email": body.email_address},
+        name=body.name,
+        state=None,
+        scope=body.scopes,
+    )
+    grants = services_of(request).grants
+    grant, _ = await grants.connect(application, wanted)
+    return encoded(CodeView(await grants.issue_code(grant)))
+
+
+@door("POST", "/connect/token", answer=ConnectedView, body=TokenBody, secured=False)
+async def exchange(request: Req) -> ASGIResponse:
+    """Exchange the code for the account and its access token."""
+    body = await json_of(request, TokenBody)
+    application = await v2_application(request, body.client_id, body.client_secret)
+    grants = services_of(request).grants
+    grant = await grants.redeem_code(application, body.code)
+    return encoded(connected_view(grant, await grants.issue_token(grant)))
+
+
+async def _application(request: Req, client_id: str) -> Application:
+    """The v2 application with this id; the first step names it without a secret (contract 6.3)."""
+    unknown = Unauthorized("This client id belongs to no v2 application.")
+    try:
+        application = await services_of(request).applications.get(client_id)
+    except NotFound:
+        raise unknown from None
+    if application.generation is not Generation.V2:
+        raise unknown
+    return application
+
+
+ROUTES = (authorize, exchange)

@@ -1,0 +1,33 @@
+"""The doors of v3: parse, call one service, answer in the envelope. One file for each resource."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from mooring.api.v3 import (
+    applications,
+    attachments,
+    calendars,
+    connect,
+    connections,
+    events,
+    folders,
+    grants,
+    messages,
+    send,
+    static_ips,
+)
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    *applications.ROUTES,
+    *connect.ROUTES,
+    *grants.ROUTES,
+    *folders.ROUTES,
+    *messages.ROUTES,
+    *send.ROUTES,
+    *attachments.ROUTES,
+    *calendars.ROUTES,
+    *events.ROUTES,
+    *static_ips.ROUTES,
+    *connections.ROUTES,
+)
+
+__all__ = ["ROUTES"]

@@ -1,0 +1,38 @@
+"""Connecting an account with its own servers and passwords."""
+
+from typing import Any
+
+import msgspec
+from litestar.response.base import ASGIResponse
+
+from mooring.api.answers import Single, single
+from mooring.api.auth import application_of
+from mooring.api.bodies import json_of
+from mooring.api.connecting import connect_request
+from mooring.api.doors import Req, door, services_of
+from mooring.api.v3.views import GrantView, grant_view
+
+
+class ConnectBody(msgspec.Struct):
+    """The body of ``POST /v3/connect/custom``."""
+
+    provider: str
+    settings: dict[str, Any]
+    name: str | None = None
+    state: str | None = None
+    scope: list[str] | str | None = None
+
+
+@door("POST", "/v3/connect/custom", answer=Single[GrantView], body=ConnectBody, status=201)
+async def connect_custom(request: Req) -> ASGIResponse:
+    """Connect an account, or authenticate it again."""
+    application = await application_of(request)
+    body = await json_of(request, ConnectBody)
+    wanted = connect_request(
+        request, provider=body.provider, settings=body.settings, name=body.name, state=body.state, scope=body.scope
+    )
+    grant, _ = await services_of(request).grants.connect(application, wanted)
+    return single(request, grant_view(grant), status=201)
+
+
+ROUTES = (connect_custom,)

@@ -1,0 +1,64 @@
+"""Events of a calendar: list and find."""
+
+from litestar.response.base import ASGIResponse
+
+from mooring.api.answers import Listing, Single, listing, selected, single
+from mooring.api.auth import grant_of
+from mooring.api.doors import Req, door, services_of
+from mooring.api.paths import segment
+from mooring.api.queries import Query, query_of
+from mooring.calendars.types import Event, EventQuery
+
+_FILTERS = ("start", "end", "title", "location", "description", "ical_uid", "busy", "show_cancelled")
+_REFUSED = ("metadata_pair", "attendees", "master_event_id", "updated_before", "updated_after", "event_type")
+
+
+@door(
+    "GET",
+    "/v3/grants/{identifier:str}/events",
+    answer=Listing[Event],
+    query=("calendar_id", *_FILTERS, "limit", "page_token", "select"),
+)
+async def list_events(request: Req) -> ASGIResponse:
+    """List the events of a calendar, earliest first."""
+    grant = await grant_of(request)
+    query = query_of(request)
+    calendar_id = query.required("calendar_id")
+    page = await services_of(request).calendars.events(grant, calendar_id, _wanted(query))
+    data = selected(page.events, query.select())
+    return listing(request, data, next_cursor=page.next_cursor, synced_at=page.synced_at)
+
+
+@door(
+    "GET",
+    "/v3/grants/{identifier:str}/events/{event_id:str}",
+    answer=Single[Event],
+    query=("calendar_id", "select"),
+)
+async def find_event(request: Req) -> ASGIResponse:
+    """Find an event of a calendar."""
+    grant = await grant_of(request)
+    query = query_of(request)
+    calendar_id = query.required("calendar_id")
+    event = await services_of(request).calendars.event(grant, calendar_id, segment(request, "event_id"))
+    [shown] = selected([event], query.select())
+    return single(request, shown)
+
+
+def _wanted(query: Query) -> EventQuery:
+    query.refuse(_REFUSED)
+    return EventQuery(
+        start=query.moment("start"),
+        end=query.moment("end"),
+        title=query.text("title"),
+        location=query.text("location"),
+        description=query.text("description"),
+        ical_uid=query.text("ical_uid"),
+        busy=query.flag("busy"),
+        show_cancelled=query.flag("show_cancelled") or False,
+        limit=query.limit(),
+        cursor=query.page_token(),
+    )
+
+
+ROUTES = (list_events, find_event)

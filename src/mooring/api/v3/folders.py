@@ -1,0 +1,38 @@
+"""Folders: list and find."""
+
+from litestar.response.base import ASGIResponse
+
+from mooring.api.answers import Listing, Single, listing, selected, single
+from mooring.api.auth import grant_of
+from mooring.api.doors import Req, door, services_of
+from mooring.api.paths import segment
+from mooring.api.queries import paged, query_of
+from mooring.api.v3.views import FolderView, folder_view, folder_views
+
+_LIST = ("parent_id", "limit", "page_token", "select")
+
+
+@door("GET", "/v3/grants/{identifier:str}/folders", answer=Listing[FolderView], query=_LIST)
+async def list_folders(request: Req) -> ASGIResponse:
+    """List the folders of a mailbox."""
+    grant = await grant_of(request)
+    query = query_of(request)
+    query.refuse(("shared_from",))
+    folders, synced_at = await services_of(request).mailbox.folders(grant)
+    views = folder_views(folders)
+    if (parent := query.text("parent_id")) is not None:
+        views = [v for v in views if v.parent_id == parent]
+    page, cursor = paged(views, query)
+    return listing(request, selected(page, query.select()), next_cursor=cursor, synced_at=synced_at)
+
+
+@door("GET", "/v3/grants/{identifier:str}/folders/{folder_id:str}", answer=Single[FolderView], query=("select",))
+async def find_folder(request: Req) -> ASGIResponse:
+    """Find a folder."""
+    grant = await grant_of(request)
+    folder = await services_of(request).mailbox.folder(grant, segment(request, "folder_id"))
+    [view] = selected([folder_view(folder, None)], query_of(request).select())
+    return single(request, view)
+
+
+ROUTES = (list_folders, find_folder)

@@ -1,0 +1,9 @@
+"""Applications and the organisations that own them: keys, generation, region, static addresses on or off.
+
+It knows nothing of grants: placing them anew after a switch is theirs. Start at ``service.py``.
+"""
+
+from mooring.applications.service import Applications
+from mooring.applications.types import Application, NewApplication, StaticIps
+
+__all__ = ["Application", "Applications", "NewApplication", "StaticIps"]

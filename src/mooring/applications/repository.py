@@ -1,0 +1,105 @@
+"""The applications' tables."""
+
+from typing import Any
+
+from mooring.applications.types import Application, StaticIps
+from mooring.config import Generation
+from mooring.store import Connection, Database
+
+_COLUMNS = "id, organisation_id, name, generation, region, static_ips, created_at, updated_at"
+
+
+def _application(row: Any) -> Application:
+    return Application(
+        id=row["id"],
+        organisation_id=row["organisation_id"],
+        name=row["name"],
+        generation=Generation(row["generation"]),
+        region=row["region"],
+        static_ips=StaticIps(row["static_ips"]),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+async def ensure_organisation(tx: Connection, organisation_id: str, name: str) -> None:
+    """Make the organisation if there is none by this id."""
+    await tx.execute(
+        "INSERT INTO organisations (id, name) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", organisation_id, name
+    )
+
+
+async def insert(
+    tx: Connection,
+    *,
+    application_id: str,
+    organisation_id: str,
+    name: str,
+    generation: str,
+    region: str,
+    static_ips: str,
+    client_secret: bytes | None,
+) -> Application:
+    """Write a new application."""
+    row = await tx.fetchrow(
+        f"""INSERT INTO applications (id, organisation_id, name, generation, region, static_ips, client_secret)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}""",
+        application_id, organisation_id, name, generation, region, static_ips, client_secret,
+    )  # fmt: skip
+    return _application(row)
+
+
+async def insert_key(tx: Connection, application_id: str, key_hash: bytes) -> None:
+    """Let this key speak for the application."""
+    await tx.execute("INSERT INTO api_keys (hash, application_id) VALUES ($1, $2)", key_hash, application_id)
+
+
+async def by_key(db: Database, key_hash: bytes) -> Application | None:
+    """Whose key this is."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM applications WHERE id = (SELECT application_id FROM api_keys WHERE hash = $1)",
+        key_hash,
+    )
+    return _application(row) if row else None
+
+
+async def by_id(db: Database, application_id: str) -> Application | None:
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM applications WHERE id = $1", application_id)
+    return _application(row) if row else None
+
+
+async def every(db: Database) -> list[Application]:
+    """All applications, oldest first."""
+    return [_application(r) for r in await db.fetch(f"SELECT {_COLUMNS} FROM applications ORDER BY created_at, id")]
+
+
+async def count(db: Database) -> int:
+    return int(await db.fetchval("SELECT count(*) FROM applications"))
+
+
+async def client_secret(db: Database, application_id: str) -> bytes | None:
+    """The sealed client secret of a v2 application."""
+    return await db.fetchval("SELECT client_secret FROM applications WHERE id = $1", application_id)
+
+
+async def set_static_ips(tx: Connection, application_id: str, state: str) -> Application | None:
+    """Write the new state; None when there is no such application."""
+    row = await tx.fetchrow(
+        f"""UPDATE applications SET static_ips = $2, static_ips_changed_at = now(), updated_at = now()
+            WHERE id = $1 RETURNING {_COLUMNS}""",
+        application_id, state,
+    )  # fmt: skip
+    return _application(row) if row else None
+
+
+async def sealed_secrets(db: Database) -> list[tuple[str, bytes]]:
+    """Every sealed client secret with its application's id, for sealing anew."""
+    rows = await db.fetch("SELECT id, client_secret FROM applications WHERE client_secret IS NOT NULL")
+    return [(row["id"], row["client_secret"]) for row in rows]
+
+
+async def replace_secret(db: Database, application_id: str, old: bytes, new: bytes) -> None:
+    """Put the newly sealed secret in the place of the old one, if nobody else did meanwhile."""
+    await db.execute(
+        "UPDATE applications SET client_secret = $3 WHERE id = $1 AND client_secret = $2", application_id, old, new
+    )

@@ -1,0 +1,108 @@
+"""What can be done with applications."""
+
+import hmac
+
+from mooring.applications import repository
+from mooring.applications.types import Application, NewApplication, StaticIps
+from mooring.config import Generation
+from mooring.errors import NotFound, Unauthorized
+from mooring.ids import new_id, new_secret
+from mooring.store import Connection, Database
+from mooring.vault import Vault, hash_api_key
+
+DEFAULT_ORGANISATION = "default"
+
+
+class Applications:
+    """Makes applications, knows them by their keys, and keeps the state of their static addresses."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        self._db = db
+        self._vault = vault
+
+    async def create(
+        self, *, name: str, generation: Generation, region: str, static_ips: StaticIps = StaticIps.OFF
+    ) -> NewApplication:
+        """A new application and its secret, which nobody can read again (spec §6.20)."""
+        application_id, secret = new_id(), new_secret()
+        v2 = generation is Generation.V2
+        sealed = self._vault.seal(secret.encode(), context=_secret_context(application_id)) if v2 else None
+        async with self._db.transaction() as tx:
+            await repository.ensure_organisation(tx, DEFAULT_ORGANISATION, "Default organisation")
+            application = await repository.insert(
+                tx,
+                application_id=application_id,
+                organisation_id=DEFAULT_ORGANISATION,
+                name=name,
+                generation=generation,
+                region=region,
+                static_ips=static_ips,
+                client_secret=sealed,
+            )
+            if not v2:
+                await repository.insert_key(tx, application_id, hash_api_key(secret))
+        return NewApplication(application, secret)
+
+    async def by_api_key(self, key: str) -> Application:
+        """The v3 application that this key speaks for.
+
+        Raises:
+            Unauthorized: none does.
+        """
+        application = await repository.by_key(self._db, hash_api_key(key))
+        if application is None:
+            raise Unauthorized("No application has this API key.", hint="Send it as `Authorization: Bearer <API key>`.")
+        return application
+
+    async def by_client_secret(self, client_id: str, secret: str) -> Application:
+        """The v2 application with this id and secret.
+
+        Raises:
+            Unauthorized: there is none.
+        """
+        sealed = await repository.client_secret(self._db, client_id)
+        if sealed is not None:
+            known = self._vault.open(sealed, context=_secret_context(client_id))
+            if hmac.compare_digest(known, secret.encode()):
+                return await self.get(client_id)
+        raise Unauthorized("This client id and secret belong to no application.")
+
+    async def get(self, application_id: str) -> Application:
+        """Raises: NotFound."""
+        application = await repository.by_id(self._db, application_id)
+        if application is None:
+            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
+        return application
+
+    async def every(self) -> list[Application]:
+        """All applications, oldest first."""
+        return await repository.every(self._db)
+
+    async def any(self) -> bool:
+        """Whether there is one at all: the first start makes it."""
+        return await repository.count(self._db) > 0
+
+    async def set_static_ips(self, tx: Connection, application_id: str, state: StaticIps) -> Application:
+        """Write the new state in the caller's transaction, with which the grants are placed anew.
+
+        Raises:
+            NotFound.
+        """
+        application = await repository.set_static_ips(tx, application_id, state)
+        if application is None:
+            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
+        return application
+
+    async def reseal(self) -> int:
+        """Seal every client secret with the ring's active key; returns how many were not."""
+        changed = 0
+        for application_id, sealed in await repository.sealed_secrets(self._db):
+            if self._vault.needs_reseal(sealed):
+                new = self._vault.reseal(sealed, context=_secret_context(application_id))
+                await repository.replace_secret(self._db, application_id, sealed, new)
+                changed += 1
+        return changed
+
+
+def _secret_context(application_id: str) -> bytes:
+    return f"application:{application_id}:client_secret".encode()

@@ -1,0 +1,64 @@
+"""An application: somebody's product, of one API generation and one region."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mooring.config import EnvironmentName, Generation, Kind
+
+
+class StaticIps(StrEnum):
+    """The state of an application's static addresses (spec S8)."""
+
+    #: not asked for
+    OFF = "off"
+    #: asked for; the operator has not decided
+    REQUESTED = "requested"
+    #: granted
+    ON = "on"
+    #: asked for and refused
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application.
+
+    Attributes:
+        id: for v2 this is the client id.
+    """
+
+    id: str
+    organisation_id: str
+    name: str
+    generation: Generation
+    region: str
+    static_ips: StaticIps
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def feature_on(self) -> bool:
+        """Whether its accounts are entitled to static addresses outside authentication."""
+        return self.static_ips is StaticIps.ON
+
+    def environment(self, kind: Kind) -> EnvironmentName:
+        """The application's own environment of this kind: its generation and region are never crossed (B13)."""
+        return EnvironmentName(self.generation, self.region, kind)
+
+    @property
+    def placement(self) -> Kind:
+        """Where a new grant of this application is placed."""
+        return Kind.STATIC if self.feature_on else Kind.DYNAMIC
+
+
+@dataclass(frozen=True, slots=True)
+class NewApplication:
+    """An application just made, with the secret that is shown this once.
+
+    Attributes:
+        secret: the API key (v3) or the client secret (v2).
+    """
+
+    application: Application
+    secret: str = field(repr=False)

@@ -1,0 +1,179 @@
+"""The wiring: every object of an installation, built once from its configuration. Nobody else builds any."""
+
+import logging
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from mooring.allowlist import Allowlist
+from mooring.applications import Applications
+from mooring.calendars import CalendarReader
+from mooring.clock import Clock, SystemClock
+from mooring.config import Config, PoolConfig
+from mooring.egress import Dialer, DialerPolicy, Ledger, arm_tripwire, check_plumbing, database_endpoints
+from mooring.errors import ConfigError
+from mooring.grants import Grants, Keys, Sessions
+from mooring.jobs import Holder
+from mooring.mail import MailReader
+from mooring.send import CopyKeeper, Sender
+from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
+from mooring.sync import Calendars, LiveReader, Mailbox, Worker
+from mooring.vault import Vault
+
+POOL_CONNECTIONS = 10
+"""Database connections of one process; 100 are there for all (embedded)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Everything that the doors use."""
+
+    config: Config
+    clock: Clock
+    db: Database
+    objects: ObjectStore
+    vault: Vault
+    ledger: Ledger
+    dialer: Dialer
+    applications: Applications
+    keys: Keys
+    sessions: Sessions
+    grants: Grants
+    mailbox: Mailbox
+    calendars: Calendars
+    sender: Sender
+    copies: CopyKeeper
+    allowlist: Allowlist
+
+    def worker(self, environments: Sequence[str] | None) -> Worker:
+        """A worker for these environments; None: all."""
+        return Worker(
+            self.db,
+            self.objects,
+            self.keys,
+            self.sessions,
+            self.clock,
+            Holder(self.db, self.config.lease),
+            environments=list(environments) if environments is not None else None,
+            window=self.config.window,
+        )
+
+    async def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            return bool(await self.db.fetchval("SELECT true"))
+        except StoreUnavailable:
+            return False
+
+
+def served_pools(config: Config, environments: Sequence[str] | None) -> tuple[PoolConfig, ...]:
+    """The pools that a process leaves by.
+
+    Raises:
+        ConfigError: an environment that is not declared.
+    """
+    if environments is None:
+        return config.egress.pools
+    declared = {str(pool.environment): pool for pool in config.egress.pools}
+    for name in environments:
+        if name not in declared:
+            raise ConfigError(
+                f"{config.path} declares no environment {name!r}", hint=f"Declared: {', '.join(declared) or 'none'}."
+            )
+    return tuple(declared[name] for name in environments)
+
+
+@asynccontextmanager
+async def open_installation(
+    config: Config, *, environments: Sequence[str] | None = None, clock: Clock | None = None
+) -> AsyncGenerator[Installation]:
+    """The installation, ready to work, for as long as the block lasts.
+
+    Args:
+        environments: those that this process leaves by; None: all that are declared.
+    Raises:
+        ConfigError, StoreUnavailable.
+    """
+    pools = served_pools(config, environments)
+    check_plumbing(pools)
+    async with AsyncExitStack() as stack:
+        url = config.database.url
+        if config.database.embedded is not None:
+            url = await stack.enter_async_context(EmbeddedPostgres(config.database.embedded).connect_or_start())
+        own = await database_endpoints(config.database.url)
+        arm_tripwire(own)
+        await migrate(url)
+        db = await Database.open(url, max_size=POOL_CONNECTIONS)
+        stack.push_async_callback(db.close)
+        installation = await _build(config, db, pools, own, clock or SystemClock())
+        stack.push_async_callback(installation.ledger.aclose)
+        yield installation
+
+
+async def _build(
+    config: Config, db: Database, pools: tuple[PoolConfig, ...], own: set[tuple[str, int]], clock: Clock
+) -> Installation:
+    objects = ObjectStore.open(config.objects)
+    vault = await _open_vault(config, db, clock)
+    ledger = Ledger(db, clock, config.retention)
+    await ledger.keep_partitions()
+    policy = DialerPolicy(
+        pools=pools,
+        allow=config.policy.allow_private_targets,
+        forbidden=frozenset({*own, (config.server.host, config.server.port)}),
+        subset=config.policy.subset,
+    )
+    dialer = Dialer(db, ledger, clock, policy)
+    applications = Applications(db, vault)
+    keys = Keys(db, vault)
+    sessions = Sessions(dialer)
+    reader = MailReader(db, objects)
+    allowlist = Allowlist(db, config.egress.pools)
+    await allowlist.publish()
+    return Installation(
+        config=config,
+        clock=clock,
+        db=db,
+        objects=objects,
+        vault=vault,
+        ledger=ledger,
+        dialer=dialer,
+        applications=applications,
+        keys=keys,
+        sessions=sessions,
+        grants=Grants(db, objects, keys, sessions, applications),
+        mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
+        calendars=Calendars(CalendarReader(db), sessions, keys, clock),
+        sender=Sender(db, objects, keys, sessions, reader, clock),
+        copies=CopyKeeper(db, keys, sessions, clock),
+        allowlist=allowlist,
+    )
+
+
+async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:
+    """The key ring; made on the very first start, and never a new one beside data that an old one sealed."""
+    first = not await db.fetchval("SELECT EXISTS (SELECT FROM applications)")
+    if not first and not config.key_file.exists():
+        raise ConfigError(
+            f"the key ring {config.key_file} is missing, and the database holds what it sealed",
+            hint="Put it back from your backup; without it no stored password or message can be read.",
+        )
+    return Vault.load(config.key_file, create=first, clock=clock)
+
+
+def configure_logging(*, json: bool) -> None:
+    """Logs to standard error: for people, or a JSON object a line."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )

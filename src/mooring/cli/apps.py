@@ -1,0 +1,117 @@
+"""``mooring app``: applications and their static addresses."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from mooring.applications import Application, NewApplication, StaticIps
+from mooring.bootstrap import open_installation
+from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
+from mooring.config import Generation
+
+cli = typer.Typer(help="Applications: make them, list them, switch their static addresses.", no_args_is_help=True)
+
+
+class ApplicationGeneration(StrEnum):
+    """The generations that an application can be of."""
+
+    V2 = "v2"
+    V3 = "v3"
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+@cli.command("create")
+def create(
+    name: Annotated[str, typer.Option(help="What people call it.")],
+    generation: Annotated[ApplicationGeneration, typer.Option(help="Which API it uses.")] = ApplicationGeneration.V3,
+    region: Annotated[str, typer.Option(help="Where it leaves from; one of the declared pools' regions.")] = "us",
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Make an application. Its secret is shown this once."""
+
+    async def work() -> NewApplication:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            return await installation.applications.create(name=name, generation=Generation(generation), region=region)
+
+    new = run(work(), json=json)
+    labels = secret_labels(new.application)
+    if json:
+        show_json({labels[0]: new.application.id, labels[1]: new.secret})
+        return
+    console.print(
+        f"Application ID: {new.application.id}" if labels[0] == "application_id" else f"Client ID: {new.application.id}"
+    )
+    console.print(f"{'API key' if labels[1] == 'api_key' else 'Client secret'}: {new.secret}", soft_wrap=True)
+    console.print("[dim]The secret is not shown again.[/]")
+
+
+def secret_labels(application: Application) -> tuple[str, str]:
+    """What the id and the secret are called in this generation (spec §6.4)."""
+    if application.generation is Generation.V2:
+        return "client_id", "client_secret"
+    return "application_id", "api_key"
+
+
+def show_secret(new: NewApplication) -> None:
+    """Print a new application's id and secret for people, once."""
+    v2 = new.application.generation is Generation.V2
+    console.print(f"{'Client secret' if v2 else 'API key'}: {new.secret}", soft_wrap=True)
+    console.print(f"{'Client ID' if v2 else 'Application ID'}: {new.application.id}")
+    console.print("[dim]The secret is not shown again.[/]")
+
+
+@cli.command("list")
+def list_applications(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """List all applications."""
+
+    async def work() -> list[Application]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            return await installation.applications.every()
+
+    applications = run(work(), json=json)
+    if json:
+        show_json([_as_json(application) for application in applications])
+        return
+    show_table(
+        ("ID", "NAME", "GENERATION", "REGION", "STATIC IPS"),
+        [(a.id, a.name, a.generation, a.region, a.static_ips) for a in applications],
+        empty="There is no application yet. `mooring app create --name NAME` makes one.",
+    )
+
+
+@cli.command("set-static-ips")
+def set_static_ips(
+    application: Annotated[str, typer.Argument(help="The application's id.")],
+    state: Switch,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Switch an application's static addresses on or off, and place its accounts accordingly."""
+
+    async def work() -> tuple[Application, list[str]]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            return await installation.grants.switch_static_ips(application, StaticIps(state))
+
+    changed, moved = run(work(), json=json)
+    if json:
+        show_json({**_as_json(changed), "moved": moved})
+        return
+    console.print(f"Static IPs of {changed.name} are {changed.static_ips}; {len(moved)} accounts were placed anew.")
+
+
+def _as_json(application: Application) -> dict[str, str]:
+    return {
+        "application_id": application.id,
+        "name": application.name,
+        "generation": str(application.generation),
+        "region": application.region,
+        "static_ips": str(application.static_ips),
+    }

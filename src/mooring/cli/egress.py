@@ -1,0 +1,147 @@
+"""``mooring egress`` and ``mooring ips``: the exits, as configured, as published and as really seen."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mooring.bootstrap import open_installation
+from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
+from mooring.config import Config, starter_toml
+from mooring.egress import SourceCheck, Traffic, check_sources, host_addresses
+from mooring.errors import Conflict
+from mooring.grants import way_of
+
+cli = typer.Typer(help="The exits: sources, pools, and which of them an account leaves by.", no_args_is_help=True)
+
+
+@cli.command("init")
+def init(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Write a starter configuration from this host's addresses."""
+
+    async def work() -> str:
+        if config.exists():
+            raise Conflict(f"{config} exists, and is left as it is.", hint="Move it away first to start anew.")
+        text = starter_toml(host_addresses())
+        config.write_text(text, encoding="utf-8")
+        return text
+
+    text = run(work(), json=json)
+    if json:
+        show_json({"path": str(config.resolve())})
+    else:
+        console.print(text, markup=False)
+        console.print(f"Wrote {config}.")
+
+
+@cli.command("list")
+def list_sources(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """List the pools and their sources."""
+
+    async def work() -> Config:
+        return read_config(config)
+
+    pools = run(work(), json=json).egress.pools
+    rows = [(str(p.environment), s.name, str(s.address), str(s.via), s.weight) for p in pools for s in p.sources]
+    if json:
+        names = ("environment", "source", "address", "via", "weight")
+        show_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    show_table(("ENVIRONMENT", "SOURCE", "ADDRESS", "VIA", "WEIGHT"), rows, empty="No pool is declared.")
+
+
+def ips(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Show the address lists as they are published."""
+
+    async def work() -> list[dict[str, Any]]:
+        settings = read_config(config)
+        async with open_installation(settings, environments=[]) as installation:
+            lists = [installation.allowlist.list_of(pool.environment) for pool in settings.egress.pools]
+        return [
+            {
+                "environment": str(published.environment),
+                "version": published.version,
+                "updated_at": published.updated_at,
+                "ip_addresses": published.ip_addresses,
+            }
+            for published in lists
+        ]
+
+    lists = run(work(), json=json)
+    if json:
+        show_json(lists)
+        return
+    show_table(
+        ("ENVIRONMENT", "VERSION", "ADDRESSES"),
+        [(item["environment"], item["version"], " ".join(item["ip_addresses"])) for item in lists],
+        empty="No pool is declared, so nothing is published.",
+    )
+
+
+@cli.command("check")
+def check(
+    reflector: Annotated[
+        str, typer.Option(help="A URL that answers with the caller's address, such as another host's /reflect.")
+    ] = "",
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Check every source: that it can be used, and (with a reflector) that what is seen is what is published."""
+
+    async def work() -> list[SourceCheck]:
+        settings = read_config(config)
+        async with open_installation(settings) as installation:
+            return await check_sources(installation.dialer, settings.egress.pools, reflector)
+
+    checks = run(work(), json=json)
+    if json:
+        show_json(checks)
+    else:
+        show_table(
+            ("ENVIRONMENT", "SOURCE", "PUBLISHED", "SEEN", "RESULT"),
+            [(c.environment, c.source, c.published, c.seen or "-", c.verdict) for c in checks],
+            empty="No pool is declared.",
+        )
+    if not all(c.ok for c in checks):
+        raise typer.Exit(1)
+
+
+@cli.command("explain")
+def explain(
+    grant: Annotated[str, typer.Argument(help="The grant's id.")],
+    traffic: Annotated[Traffic, typer.Option(help="The traffic class.")] = Traffic.SYNC,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Say by which source an account's next connection would leave, and why, without dialling."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with open_installation(read_config(config)) as installation:
+            found = await installation.grants.get(grant)
+            server = found.settings.imap
+            way = way_of(found, traffic)
+            routes = await installation.dialer.explain(way.dial(server.host, server.port, tls=False))
+            return [
+                {
+                    "traffic": str(traffic),
+                    "environment": str(way.environment),
+                    "placement": str(found.environment),
+                    "server": f"{server.host}:{server.port}",
+                    "remote": str(route.remote),
+                    "source": route.source.name,
+                    "address": str(route.source.address),
+                    "via": str(route.source.via),
+                    "reason": route.reason,
+                }
+                for route in routes
+            ]
+
+    routes = run(work(), json=json)
+    if json:
+        show_json(routes)
+        return
+    for route in routes:
+        console.print(
+            f"A {route['traffic']} connection to {route['server']} ({route['remote']}) leaves by "
+            f"{route['environment']} from {route['address']} ({route['via']}): {route['reason']}. "
+            f"The account is placed {route['placement']}."
+        )

@@ -1,0 +1,86 @@
+"""``mooring grant``: connected accounts, for the operator."""
+
+from typing import Annotated
+
+import typer
+
+from mooring.bootstrap import open_installation
+from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, read_config, run, show_json, show_table
+from mooring.egress import LedgerEntry
+from mooring.grants import Grant, GrantQuery
+
+cli = typer.Typer(help="Connected accounts: list them, and see where they were dialled from.", no_args_is_help=True)
+
+
+@cli.command("list")
+def list_grants(
+    application: Annotated[str, typer.Argument(help="The application's id.")],
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """List an application's accounts, the newest first."""
+
+    async def work() -> list[Grant]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            owner = await installation.applications.get(application)
+            found: list[Grant] = []
+            while batch := await installation.grants.list(owner, GrantQuery(limit=200, offset=len(found))):
+                found += batch
+            return found
+
+    grants = run(work(), json=json)
+    if json:
+        show_json(
+            [
+                {"id": g.id, "email": g.email, "status": str(g.status), "environment": str(g.environment),
+                 "synced_at": g.synced_at, "sync_error": g.sync_error}
+                for g in grants
+            ]
+        )  # fmt: skip
+        return
+    show_table(
+        ("ID", "E-MAIL", "STATUS", "ENVIRONMENT", "IN STEP", "FAILURE"),
+        [
+            (g.id, g.email, g.status, g.environment, f"{g.synced_at:%Y-%m-%d %H:%M:%S}" if g.synced_at else "not yet",
+             (g.sync_error or {}).get("message", ""))
+            for g in grants
+        ],
+        empty="This application has no account yet. POST /v3/connect/custom makes one.",
+    )  # fmt: skip
+
+
+@cli.command("connections")
+def connections(
+    grant: Annotated[str, typer.Argument(help="The grant's id.")],
+    limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 50,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Show the ledger of one account: every connection that was made for it, and from where."""
+
+    async def work() -> list[LedgerEntry]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            found = await installation.grants.get(grant)
+            return await installation.ledger.entries(
+                application_id=found.application_id, subject=found.subject, limit=limit
+            )
+
+    entries = run(work(), json=json)
+    if json:
+        show_json(entries)
+    else:
+        show_ledger(entries)
+
+
+def show_ledger(entries: list[LedgerEntry]) -> None:
+    """Print ledger entries for people."""
+    show_table(
+        ("AT (UTC)", "CLASS", "FROM", "ENVIRONMENT", "SERVER", "OUTCOME", "MS"),
+        [
+            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.traffic, e.source_address or "-", e.environment, f"{e.host}:{e.port}",
+             e.outcome if e.outcome == "opened" else f"{e.outcome}: {e.phase} {e.cause}".replace(":  ", ": "),
+             "" if e.connect_ms is None else f"{e.connect_ms:.0f}")
+            for e in entries
+        ],
+        empty="Nothing was dialled.",
+    )  # fmt: skip

@@ -1,0 +1,26 @@
+"""``mooring``: the list of commands."""
+
+import typer
+
+from mooring.cli import apps, egress, grants, keys, processes, up
+
+cli = typer.Typer(
+    name="mooring",
+    help="A self-hosted email and calendar API whose every connection leaves from an address you can allow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command("up")(up.up)
+cli.command("api")(processes.api)
+cli.command("worker")(processes.worker)
+cli.command("ips")(egress.ips)
+cli.add_typer(apps.cli, name="app")
+cli.add_typer(grants.cli, name="grant")
+cli.add_typer(egress.cli, name="egress")
+cli.add_typer(keys.cli, name="keys")
+
+
+def main() -> None:
+    """The entry point."""
+    cli()

@@ -1,0 +1,73 @@
+"""How commands speak: results on standard output, everything else on standard error."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mooring.bootstrap import configure_logging
+from mooring.config import Config, load_config
+from mooring.errors import MooringError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text for people.")]
+ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration to read.")]
+DEFAULT_CONFIG = Path("mooring.toml")
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+T = TypeVar("T")
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON value on a line of its own."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+    """Print rows for people; ``empty`` says what it means that there are none."""
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table)
+
+
+def read_config(path: Path) -> Config:
+    """The configuration, or the end of the command with what is wrong."""
+    return load_config(path)
+
+
+def run(work: Coroutine[Any, Any, T], *, json: bool = False) -> T:
+    """Run a command's work; what Mooring can explain ends it with a sentence and status 1, without a traceback."""
+    configure_logging(json=json)
+    try:
+        return asyncio.run(work)
+    except MooringError as e:
+        fail(e, json=json)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def fail(error: MooringError, *, json: bool) -> None:
+    """Say what went wrong, and what to do next."""
+    if json:
+        show_json({"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}})
+        return
+    errors.print(f"[bold red]error:[/] {_escape(error.message)}")
+    if error.hint:
+        errors.print(f"[dim]→[/] {_escape(error.hint)}")
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")

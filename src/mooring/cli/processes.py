@@ -1,0 +1,35 @@
+"""``mooring api`` and ``mooring worker``: the two kinds of processes. ``mooring up`` runs one of each."""
+
+from typing import Annotated
+
+import typer
+
+from mooring.api import serve
+from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, read_config, run
+from mooring.worker import work
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Option("--environment", help="An environment to leave by, such as v3-us-static; may be repeated."),
+]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+
+
+def api(
+    environment: Environments = None,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    supervised: Supervised = False,
+) -> None:
+    """Serve the API."""
+    run(serve(read_config(config), environment, supervised=supervised), json=json)
+
+
+def worker(
+    environment: Environments = None,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    supervised: Supervised = False,
+) -> None:
+    """Hold mailboxes and keep them in step."""
+    run(work(read_config(config), environment, supervised=supervised), json=json)

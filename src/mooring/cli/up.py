@@ -1,0 +1,122 @@
+"""``mooring up``: everything on this machine, in the foreground, until Ctrl-C."""
+
+import asyncio
+import sys
+from asyncio.subprocess import Process
+from pathlib import Path
+
+import structlog
+
+from mooring.applications import NewApplication, StaticIps
+from mooring.bootstrap import open_installation
+from mooring.cli.apps import secret_labels, show_secret
+from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
+from mooring.config import Config, Generation, Kind, starter_toml
+from mooring.egress import check_plumbing, host_addresses
+from mooring.lifetime import until_stopped
+from mooring.store import EmbeddedPostgres
+
+log = structlog.get_logger()
+
+RESTART_S = 1.0
+"""Seconds before a process that died is started again."""
+STOP_S = 15.0
+"""Seconds that a process has to end by itself."""
+READY_S = 60.0
+
+
+def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Run everything on this machine: database, API and worker. The first start makes an application."""
+    run(_up(config, json=json), json=json)
+
+
+def _configured(path: Path) -> tuple[Config, bool]:
+    """The configuration, and whether it is a starter that was written just now."""
+    is_new = not path.exists()
+    if is_new:
+        path.write_text(starter_toml(host_addresses()), encoding="utf-8")
+        errors.print(f"Wrote [bold]{path}[/]: this host's addresses as its sources. Have a look at it.")
+    return read_config(path), is_new
+
+
+async def _up(path: Path, *, json: bool) -> None:
+    config, is_new = _configured(path)
+    check_plumbing(config.egress.pools)
+    postgres = EmbeddedPostgres(config.database.embedded) if config.database.embedded is not None else None
+    stopped = asyncio.create_task(until_stopped(supervised=False))
+    watch: asyncio.Task[None] | None = None
+    if postgres is not None:
+        await postgres.start()
+        watch = asyncio.create_task(postgres.keep_running())
+    try:
+        await _announce(await _first_application(config, starter=is_new), config, json=json)
+        await _supervise(config, stopped)
+    finally:
+        if watch is not None:
+            watch.cancel()
+        if postgres is not None:
+            await postgres.stop()
+
+
+async def _first_application(config: Config, *, starter: bool) -> NewApplication | None:
+    """The first application, on the first start. Where nothing else could carry it, it has static IPs on."""
+    async with open_installation(config, environments=[]) as installation:
+        if await installation.applications.any():
+            return None
+        pools = [p.environment for p in config.egress.pools if p.environment.generation is Generation.V3]
+        region = pools[0].region if pools else "us"
+        has_dynamic = any(p.region == region and p.kind is Kind.DYNAMIC for p in pools)
+        return await installation.applications.create(
+            name="First application",
+            generation=Generation.V3,
+            region=region,
+            static_ips=StaticIps.ON if starter or not has_dynamic else StaticIps.OFF,
+        )
+
+
+async def _announce(new: NewApplication | None, config: Config, *, json: bool) -> None:
+    if json:
+        if new is not None:
+            labels = secret_labels(new.application)
+            show_json({labels[1]: new.secret, labels[0]: new.application.id})
+        return
+    if new is not None:
+        show_secret(new)
+        console.print(f"[dim]Back up {config.key_file}: without it no stored password or message can be read.[/]")
+
+
+async def _supervise(config: Config, stopped: asyncio.Task[None]) -> None:
+    """Run the processes, start again whichever dies, and end them all when it is time."""
+    processes = [asyncio.create_task(_keep_running(name, config)) for name in ("api", "worker")]
+    errors.print(f"Mooring is at [bold]{config.server.public_url}[/] · Ctrl-C ends it")
+    await stopped
+    for process in processes:
+        process.cancel()
+    await asyncio.gather(*processes, return_exceptions=True)
+
+
+async def _keep_running(name: str, config: Config) -> None:
+    """Keep one process of this kind running until cancelled."""
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mooring", name, "--supervised", "--config", str(config.path),
+            stdin=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            status = await process.wait()
+        finally:
+            await _end(process)
+        log.warning("process.ended", process=name, status=status)
+        await asyncio.sleep(RESTART_S)
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,48 @@
+"""What the operator decided: ``mooring.toml``, environment variables over it, checked as a whole.
+
+Nothing here touches the network or the database, and nobody imports a global of it: each room is
+handed its own section. Start at ``types.py`` for the shapes, ``loader.py`` for how they come about.
+"""
+
+from mooring.config.loader import load_config
+from mooring.config.starter import Host, starter_toml
+from mooring.config.types import (
+    Carrier,
+    Config,
+    DatabaseConfig,
+    EgressConfig,
+    EnvironmentName,
+    Generation,
+    IPAddress,
+    IPNetwork,
+    Kind,
+    MigrationMode,
+    PolicyConfig,
+    PoolConfig,
+    ServerConfig,
+    SourceConfig,
+    StaticIpsPolicy,
+    Via,
+)
+
+__all__ = [
+    "Carrier",
+    "Config",
+    "DatabaseConfig",
+    "EgressConfig",
+    "EnvironmentName",
+    "Generation",
+    "Host",
+    "IPAddress",
+    "IPNetwork",
+    "Kind",
+    "MigrationMode",
+    "PolicyConfig",
+    "PoolConfig",
+    "ServerConfig",
+    "SourceConfig",
+    "StaticIpsPolicy",
+    "Via",
+    "load_config",
+    "starter_toml",
+]

@@ -1,0 +1,146 @@
+"""``[[egress.source]]`` and ``[[egress.pool]]``: read, joined, and checked against each other."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from itertools import combinations
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from mooring.config.types import (
+    Carrier,
+    EgressConfig,
+    EnvironmentName,
+    Generation,
+    IPAddress,
+    Kind,
+    PoolConfig,
+    SourceConfig,
+    Via,
+)
+from mooring.errors import ConfigError
+
+Refuse = Callable[[tuple[str | int, ...], str, str], ConfigError]
+"""Makes the error that points at a place of the file: (where, what is wrong, remedy)."""
+
+_REGION = re.compile(r"^[a-z0-9]+$")
+_DEFAULT_PROXY_PORT = {Carrier.SOCKS5: 1080, Carrier.HTTP: 3128}
+"""The ports that these proxies listen on when nothing is said: RFC 1928 §3, and squid's."""
+
+
+class RawSource(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    name: str
+    address: str
+    via: str = "bind"
+    weight: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class RawPool(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    generation: Generation
+    kind: Kind
+    region: str = "us"
+    sources: list[str] = []
+
+
+def read_egress(raw_sources: list[RawSource], raw_pools: list[RawPool], refuse: Refuse) -> EgressConfig:
+    """Sources and pools, each pool with its own sources and no address where it must not be.
+
+    Raises:
+        ConfigError: through ``refuse``.
+    """
+    sources: dict[str, SourceConfig] = {}
+    for index, raw in enumerate(raw_sources):
+        if raw.name in sources:
+            raise refuse(("egress", "source", index, "name"), f"{raw.name!r} is there twice", "Give it another name.")
+        sources[raw.name] = _source(raw, index, refuse)
+    pools: list[PoolConfig] = []
+    for index, raw in enumerate(raw_pools):
+        pool = _pool(raw, index, sources, refuse)
+        if any(other.environment == pool.environment for other in pools):
+            raise refuse(("egress", "pool", index), f"{pool.environment} is declared twice", "Join the two.")
+        pools.append(pool)
+    _refuse_overlaps(pools, refuse)
+    return EgressConfig(tuple(sources.values()), tuple(pools))
+
+
+def _source(raw: RawSource, index: int, refuse: Refuse) -> SourceConfig:
+    where = ("egress", "source", index)
+    try:
+        address = ip_address(raw.address)
+    except ValueError as e:
+        raise refuse(
+            (*where, "address"), f"{raw.address!r} is not an IP address", "Write the address that the far side sees."
+        ) from e
+    try:
+        via = _via(raw.via, address)
+    except ValueError as e:
+        raise refuse(
+            (*where, "via"), str(e), "Write bind, bind:ADDRESS, socks5://user:pass@host:port or http://host:port."
+        ) from e
+    return SourceConfig(raw.name, address, via, raw.weight)
+
+
+def _via(text: str, address: IPAddress) -> Via:
+    if text == "bind":
+        return Via(Carrier.BIND, local=address)
+    if text.startswith("bind:"):
+        local = ip_address(text.removeprefix("bind:"))
+        if local.version != address.version:
+            raise ValueError(f"{local} and {address} are not of the same family")
+        return Via(Carrier.BIND, local=local)
+    url = urlsplit(text)
+    if url.scheme not in {"socks5", "http"} or not url.hostname or url.path.strip("/"):
+        # Not repeated: the text may hold the proxy's password.
+        raise ValueError("this is not a carrier")
+    carrier = Carrier(url.scheme)
+    return Via(
+        carrier,
+        host=url.hostname,
+        port=url.port or _DEFAULT_PROXY_PORT[carrier],
+        username=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+    )
+
+
+def _pool(raw: RawPool, index: int, sources: dict[str, SourceConfig], refuse: Refuse) -> PoolConfig:
+    where = ("egress", "pool", index)
+    if not _REGION.match(raw.region):
+        raise refuse((*where, "region"), f"{raw.region!r} is not a region", "Use lower-case letters and digits.")
+    environment = EnvironmentName(raw.generation, raw.region, raw.kind)
+    if raw.generation is Generation.WEBHOOK and raw.kind is not Kind.STATIC:
+        raise refuse((*where, "kind"), "the webhook pool is static", 'Write kind = "static".')
+    if not raw.sources:
+        raise refuse(
+            (*where, "sources"),
+            f"the pool {environment} names no source",
+            "Name at least one [[egress.source]], or take the pool out: what it would carry is then answered with 503.",
+        )
+    for name in raw.sources:
+        if name not in sources:
+            known = ", ".join(sources) or "none is declared"
+            raise refuse(
+                (*where, "sources"), f"the pool {environment} names an unknown source {name!r}", f"Known: {known}."
+            )
+    return PoolConfig(environment, tuple(sources[name] for name in dict.fromkeys(raw.sources)))
+
+
+def _refuse_overlaps(pools: list[PoolConfig], refuse: Refuse) -> None:
+    """No address in two environments (S1, S4), but for a webhook pool that shares with a dynamic one of its region."""
+    for (_, a), (index, b) in combinations(enumerate(pools), 2):
+        shared = {s.address for s in a.sources} & {s.address for s in b.sources}
+        if shared and not _may_share(a.environment, b.environment):
+            address = min(str(item) for item in shared)
+            raise refuse(
+                ("egress", "pool", index, "sources"),
+                f"{address} is in {a.environment} and in {b.environment}",
+                "An address is of one environment only: who allows one list must not admit another.",
+            )
+
+
+def _may_share(a: EnvironmentName, b: EnvironmentName) -> bool:
+    if a.region != b.region:
+        return False
+    one_is_webhook = (a.generation is Generation.WEBHOOK) != (b.generation is Generation.WEBHOOK)
+    return one_is_webhook and Kind.DYNAMIC in {a.kind, b.kind}

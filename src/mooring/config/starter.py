@@ -1,0 +1,66 @@
+"""The first ``mooring.toml``: what this host already has, written so that it can be read and changed."""
+
+from dataclasses import dataclass
+
+from mooring.config.types import IPAddress
+
+_HEAD = """\
+# Mooring's configuration. Every key, with its default, is explained in docs/configuration.md.
+# MOORING_SERVER_LISTEN and the like stand over what is written here.
+
+[server]
+listen = "127.0.0.1:8025"
+
+[database]
+url = "embedded:./data"            # or postgresql://user:pass@host/db
+
+# A source is one way out: `address` is what mail servers see, and what is published.
+# via = "bind" binds the address itself; "bind:10.0.0.5" where a NAT maps that to `address`;
+# "socks5://user:pass@gateway:1080" or "http://gateway:3128" leaves by a proxy.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a starter is made from: this host's addresses, the one to publish first."""
+
+    addresses: tuple[IPAddress, ...]
+
+
+def starter_toml(host: Host) -> str:
+    """A configuration with the first address as the static pool v3-us, and a second one as the dynamic pool.
+
+    Raises:
+        ValueError: the host has no address at all.
+    """
+    if not host.addresses:
+        raise ValueError("this host has no address")
+    parts = [_HEAD, _pool("static", host.addresses[0])]
+    if len(host.addresses) > 1:
+        parts.append(_pool("dynamic", host.addresses[1]))
+    else:
+        parts.append(
+            "\n# This host has one address, so there is no dynamic pool: what it would carry is answered with 503.\n"
+        )
+    if any(a.is_private for a in host.addresses[:2]):
+        parts.append(
+            "\n# The address above is private: put the one that the outside sees into `address`,\n"
+            '# and keep this one as via = "bind:…". `mooring egress check` compares the two.\n'
+        )
+    return "".join(parts)
+
+
+def _pool(kind: str, address: IPAddress) -> str:
+    name = f"v3-us-{kind}-1"
+    return f"""
+[[egress.source]]
+name = "{name}"
+address = "{address}"
+via = "bind"
+
+[[egress.pool]]
+generation = "v3"
+region = "us"
+kind = "{kind}"
+sources = ["{name}"]
+"""

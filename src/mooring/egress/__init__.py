@@ -1,0 +1,36 @@
+"""The exits: which address a connection leaves from, and the proof that it did.
+
+Only this room dials. It knows pools, sources, targets and the ledger; it knows no protocol and no
+grant. What it cannot do as meant, it does not do: there is no default source. Start at
+``dialer.py``; the choices it makes are in ``routes.py`` and ``targets.py``, without a socket.
+"""
+
+from mooring.egress.check import SourceCheck, check_sources
+from mooring.egress.dialer import Dialer, DialerPolicy
+from mooring.egress.http import http_client
+from mooring.egress.ledger import Ledger
+from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses
+from mooring.egress.routes import kind_for
+from mooring.egress.stream import DialledStream
+from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
+
+__all__ = [
+    "Caller",
+    "Dial",
+    "Dialer",
+    "DialerPolicy",
+    "DialledStream",
+    "Ledger",
+    "LedgerEntry",
+    "Outcome",
+    "Route",
+    "SourceCheck",
+    "Traffic",
+    "arm_tripwire",
+    "check_plumbing",
+    "check_sources",
+    "database_endpoints",
+    "host_addresses",
+    "http_client",
+    "kind_for",
+]

@@ -1,0 +1,87 @@
+"""Whether every source works, and whether the outside sees what is published."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import httpx
+
+from mooring.config import PoolConfig, SourceConfig
+from mooring.egress.dialer import Dialer
+from mooring.egress.http import http_client
+from mooring.egress.types import Caller, Dial, Traffic
+from mooring.errors import EgressError, InvalidRequest, MooringError
+
+_ADDRESS = re.compile(r"[0-9a-fA-F:.]{3,45}")
+
+CALLER = Caller(application_id="", subject="egress-check")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCheck:
+    """What was found out about one source.
+
+    Attributes:
+        seen: the address that the reflector saw; "" without one, or when it could not be asked.
+    """
+
+    environment: str
+    source: str
+    published: str
+    seen: str
+    ok: bool
+    verdict: str
+
+
+async def check_sources(dialer: Dialer, pools: Sequence[PoolConfig], reflector: str) -> list[SourceCheck]:
+    """Check each source of each pool.
+
+    Args:
+        reflector: a URL that answers with the caller's address; "" checks only that the source can be used.
+    Raises:
+        InvalidRequest: the reflector is no URL.
+    """
+    if reflector and urlsplit(reflector).scheme not in {"http", "https"}:
+        raise InvalidRequest(f"{reflector!r} is not a URL of a reflector, such as https://host/reflect.")
+    return [await _check(dialer, pool, source, reflector) for pool in pools for source in pool.sources]
+
+
+async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflector: str) -> SourceCheck:
+    published = str(source.address)
+
+    def found(verdict: str, *, ok: bool, seen: str = "") -> SourceCheck:
+        return SourceCheck(str(pool.environment), source.name, published, seen, ok, verdict)
+
+    if not reflector:
+        return found("is configured; a reflector would show what the outside sees", ok=True)
+
+    def make_dial(host: str, port: int) -> Dial:
+        return Dial(Traffic.PROBE, pool.environment, CALLER, host, port, tls=False)
+
+    try:
+        async with http_client(dialer, make_dial, source=source) as http:
+            answer = await http.get(reflector)
+    except EgressError as e:
+        return found(f"cannot be used: {e.message}", ok=False)
+    except MooringError as e:
+        return found(f"the reflector could not be asked: {e.message}", ok=False)
+    except httpx.HTTPError as e:
+        return found(f"the reflector did not answer as one: {e}", ok=False)
+    seen = _seen(answer.text)
+    if not seen:
+        return found("the reflector's answer holds no address", ok=False)
+    if ip_address(seen) != source.address:
+        return found(f"is published as {published}, and seen as {seen}", ok=False, seen=seen)
+    return found("is seen as published", ok=True, seen=seen)
+
+
+def _seen(text: str) -> str:
+    """The first thing in an answer that is an address."""
+    for word in _ADDRESS.findall(text[:4096]):
+        try:
+            return str(ip_address(word))
+        except ValueError:
+            continue
+    return ""

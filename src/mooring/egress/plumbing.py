@@ -1,0 +1,66 @@
+"""What is settled before anything is dialled: the addresses this host has, and the tripwire."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mooring.config import Carrier, Host, PoolConfig
+from mooring.errors import ConfigError, NetworkError
+from mooring.net import tripwire
+from mooring.net.connect import is_local, primary_addresses, resolve
+
+_NONLOCAL_BIND = (
+    Path("/proc/sys/net/ipv4/ip_nonlocal_bind"),
+    Path("/proc/sys/net/ipv6/ip_nonlocal_bind"),
+)
+
+
+def check_plumbing(pools: Iterable[PoolConfig]) -> None:
+    """Refuse to start with an address to bind that this host lacks.
+
+    Raises:
+        ConfigError: naming the source, the address and the remedy; or that the kernel is set to bind
+            addresses it does not have, which would turn a clean refusal into silence.
+    """
+    bound = [(pool, s) for pool in pools for s in pool.sources if s.via.carrier is Carrier.BIND]
+    for pool, source in bound:
+        local = source.via.local
+        if local is not None and not is_local(local):
+            raise ConfigError(
+                f"the source {source.name} of the pool {pool.environment} binds {local}, "
+                "which is not an address of this host",
+                hint=f"Add it (ip addr add {local}/{local.max_prefixlen} dev …), or correct the source's `via`.",
+            )
+    for path in _NONLOCAL_BIND if bound else ():
+        if path.exists() and path.read_text().strip() == "1":
+            raise ConfigError(
+                f"{path} is 1, so the kernel would bind addresses that this host does not have",
+                hint=f"Set it to 0 (sysctl -w {path.parent.name}.{path.name}=0): "
+                "a missing address must be an error, not silence.",
+            )
+
+
+def host_addresses() -> Host:
+    """The addresses that this host would leave from, for a starter configuration."""
+    return Host(tuple(primary_addresses()))
+
+
+async def database_endpoints(url: str) -> set[tuple[str, int]]:
+    """Where an external database listens: not dialled by the dialer, and never by anybody's request.
+
+    Raises:
+        ConfigError: its host has no address.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return set()
+    port = parts.port or 5432
+    try:
+        return {(str(address), port) for address in await resolve(parts.hostname, port, timeout_s=5.0)}
+    except NetworkError as e:
+        raise ConfigError(f"the database's host cannot be found: {e.message}") from e
+
+
+def arm_tripwire(exceptions: set[tuple[str, int]]) -> None:
+    """Stop every connect of this process that the dialer does not make, but for the database's."""
+    tripwire.arm(exceptions)

@@ -1,0 +1,144 @@
+"""The two proxy carriers: what is said to the operator's own proxy before the target's bytes flow.
+
+The proxy is always given an address, never a name: names are resolved and judged here. Whether the
+proxy failed or the target did is kept apart as far as the proxy tells.
+"""
+
+import asyncio
+import base64
+from ipaddress import ip_address
+
+from mooring.config import Via
+from mooring.errors import (
+    ConnectionRefused,
+    ConnectTimeout,
+    HostUnreachable,
+    NetworkError,
+    ProxyRefused,
+    SourceUnavailable,
+)
+from mooring.net import Endpoint
+from mooring.net.connect import DialledSocket
+
+GREETING_TIMEOUT_S = 5.0
+"""Seconds in which a proxy that accepted us must answer for itself; past that it is the proxy that is ill."""
+
+_SOCKS_TARGET_ERRORS: dict[int, type[NetworkError]] = {
+    3: HostUnreachable,
+    4: HostUnreachable,
+    5: ConnectionRefused,
+    6: ConnectTimeout,
+}
+"""RFC 1928 §6, the replies that speak of the target."""
+
+
+async def socks5(sock: DialledSocket, via: Via, target: Endpoint, *, timeout_s: float) -> None:
+    """Have a SOCKS5 proxy connect to ``target`` over ``sock``.
+
+    Raises:
+        SourceUnavailable: the proxy does not behave like one. ProxyRefused: it refuses us, or the target.
+        ConnectTimeout, ConnectionRefused, HostUnreachable: the target's side, as the proxy reports it.
+    Source: RFC 1928, RFC 1929.
+    """
+    await _socks_greeting(sock, via)
+    address = ip_address(target.host)
+    kind = b"\x01" if address.version == 4 else b"\x04"
+    await _send(sock, b"\x05\x01\x00" + kind + address.packed + target.port.to_bytes(2, "big"), via)
+    try:
+        async with asyncio.timeout(timeout_s):
+            head = await _read(sock, 4, via)
+            size = {1: 4, 3: 1, 4: 16}.get(head[3], 0)
+            rest = await _read(sock, size, via)
+            await _read(sock, (rest[0] if head[3] == 3 else 0) + 2, via)
+    except TimeoutError as e:
+        raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})") from e
+    if (reply := head[1]) != 0:
+        if error := _SOCKS_TARGET_ERRORS.get(reply):
+            raise error(f"{target} could not be reached through the proxy {via}", detail=f"SOCKS reply {reply}")
+        raise ProxyRefused(f"the proxy {via} refused to connect to {target} (SOCKS reply {reply})", reason="refused")
+
+
+async def _socks_greeting(sock: DialledSocket, via: Via) -> None:
+    try:
+        async with asyncio.timeout(GREETING_TIMEOUT_S):
+            await _send(sock, b"\x05\x02\x00\x02" if via.username else b"\x05\x01\x00", via)
+            version, method = await _read(sock, 2, via)
+            if version != 5:
+                raise SourceUnavailable(f"{via} is not a SOCKS5 proxy", reason="not_a_proxy")
+            if method == 2 and via.username:
+                user, password = via.username.encode(), via.password.encode()
+                await _send(sock, b"\x01" + bytes([len(user)]) + user + bytes([len(password)]) + password, via)
+                if (await _read(sock, 2, via))[1] != 0:
+                    raise ProxyRefused(f"the proxy {via} refused our user name or password", reason="authentication")
+            elif method != 0:
+                raise ProxyRefused(
+                    f"the proxy {via} wants an authentication that it was not given", reason="authentication"
+                )
+    except TimeoutError as e:
+        raise SourceUnavailable(
+            f"the proxy {via} accepted the connection and stays silent", reason="proxy_silent"
+        ) from e
+
+
+async def http_connect(sock: DialledSocket, via: Via, target: Endpoint, *, timeout_s: float) -> None:
+    """Have an HTTP proxy connect to ``target`` over ``sock``.
+
+    Raises:
+        As ``socks5``. A 5xx means that the proxy tried and the target failed.
+    Source: RFC 9110 §9.3.6.
+    """
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if via.username:
+        token = base64.b64encode(f"{via.username}:{via.password}".encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {token}")
+    await _send(sock, ("\r\n".join(lines) + "\r\n\r\n").encode(), via)
+    try:
+        async with asyncio.timeout(timeout_s):
+            head = await _read_head(sock, via)
+    except TimeoutError as e:
+        raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})") from e
+    parts = head.split(b" ", 2)
+    if not parts[0].startswith(b"HTTP/1.") or len(parts) < 2 or not parts[1].isdigit():
+        raise SourceUnavailable(f"{via} is not an HTTP proxy", reason="not_a_proxy")
+    match int(parts[1]):
+        case 200:
+            return
+        case 407:
+            raise ProxyRefused(f"the proxy {via} refused our user name or password", reason="authentication")
+        case 504:
+            raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})")
+        case status if status >= 500:
+            raise HostUnreachable(f"{target} could not be reached through the proxy {via}", detail=f"HTTP {status}")
+        case status:
+            raise ProxyRefused(f"the proxy {via} refused to connect to {target} (HTTP {status})", reason="refused")
+
+
+async def _read_head(sock: DialledSocket, via: Via) -> bytes:
+    """The response head, byte by byte past its status line: not a byte of the target's may be taken."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        if len(head) > 16 * 1024:
+            raise SourceUnavailable(f"{via} is not an HTTP proxy", reason="not_a_proxy")
+        head += await _read(sock, 1, via)
+    return bytes(head)
+
+
+async def _send(sock: DialledSocket, data: bytes, via: Via) -> None:
+    try:
+        await asyncio.get_running_loop().sock_sendall(sock, data)
+    except OSError as e:
+        raise SourceUnavailable(f"the proxy {via} closed the connection", reason="proxy_down") from e
+
+
+async def _read(sock: DialledSocket, size: int, via: Via) -> bytes:
+    loop = asyncio.get_running_loop()
+    data = b""
+    while len(data) < size:
+        try:
+            chunk = await loop.sock_recv(sock, size - len(data))
+        except OSError as e:
+            raise SourceUnavailable(f"the proxy {via} closed the connection", reason="proxy_down") from e
+        if not chunk:
+            raise SourceUnavailable(f"the proxy {via} closed the connection", reason="proxy_down")
+        data += chunk
+    return data

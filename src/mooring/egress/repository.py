@@ -1,0 +1,138 @@
+"""The exits' tables: the ledger, a partition a day, and which source a subject keeps."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from mooring.egress.types import Intent, LedgerEntry, Settlement
+from mooring.store import Database
+
+_ENTRY = ", ".join(f.name for f in fields(LedgerEntry))
+
+_INSERT = """
+INSERT INTO ledger (at, id, application_id, subject, grant_id, traffic, environment, source, source_address, via,
+                    reason, host, port, remote, outcome, cause, detail, resolve_ms)
+SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[], $14::text[],
+                     $15::text[], $16::text[], $17::text[], $18::real[])
+"""
+
+_SETTLE = """
+UPDATE ledger l
+SET outcome = coalesce(s.outcome, l.outcome), local = coalesce(s.local, l.local), phase = coalesce(s.phase, l.phase),
+    cause = coalesce(s.cause, l.cause), detail = coalesce(s.detail, l.detail),
+    connect_ms = coalesce(s.connect_ms, l.connect_ms), tls_ms = coalesce(s.tls_ms, l.tls_ms),
+    closed_at = coalesce(s.closed_at, l.closed_at)
+FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::real[], $9::real[], $10::timestamptz[])
+     AS s (at, id, outcome, local, phase, cause, detail, connect_ms, tls_ms, closed_at)
+WHERE l.at = s.at AND l.id = s.id
+"""
+
+
+async def insert_intents(db: Database, intents: Sequence[Intent]) -> None:
+    """Write these intents, in one commit."""
+    rows = [_intent_row(intent) for intent in intents]
+    await db.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _intent_row(i: Intent) -> tuple[Any, ...]:
+    d, s = i.dial, i.source
+    return (
+        i.at, i.id, d.caller.application_id, d.caller.subject, d.caller.grant_id, str(d.traffic), str(d.environment),
+        s.name if s else "", str(s.address) if s else "", str(s.via) if s else "", i.reason, d.host[:255], d.port,
+        i.remote, str(i.outcome), i.cause, i.detail, i.resolve_ms,
+    )  # fmt: skip
+
+
+async def settle(db: Database, settlements: Sequence[Settlement]) -> None:
+    """Write what became of these intents, in one commit; later settlements stand over earlier ones."""
+    merged: dict[Any, dict[str, Any]] = {}
+    for settlement in settlements:
+        known = merged.setdefault(settlement.id, {})
+        known.update({f.name: v for f in fields(settlement) if (v := getattr(settlement, f.name)) is not None})
+    names = [f.name for f in fields(Settlement)]
+    order = ["at", "id", *(n for n in names if n not in {"at", "id"})]
+    rows = [tuple(row.get(name) for name in order) for row in merged.values()]
+    await db.execute(_SETTLE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def entries(
+    db: Database,
+    *,
+    application_id: str | None = None,
+    subject: str | None = None,
+    server: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    limit: int,
+    before: tuple[datetime, str] | None = None,
+) -> list[LedgerEntry]:
+    """The newest entries first; None asks for any.
+
+    Args:
+        server: a host name, or a resolved address.
+        source: one of our addresses, or a source's name.
+        before: (at, id) of the last entry of the page before.
+    """
+    rows = await db.fetch(
+        f"""
+        SELECT {_ENTRY} FROM ledger
+        WHERE ($1::text IS NULL OR application_id = $1) AND ($2::text IS NULL OR subject = $2)
+          AND ($3::text IS NULL OR host = $3 OR remote = $3)
+          AND ($4::text IS NULL OR source_address = $4 OR source = $4)
+          AND ($5::timestamptz IS NULL OR at >= $5)
+          AND ($6::timestamptz IS NULL OR (at, id) < ($6, $7::uuid))
+        ORDER BY at DESC, id DESC LIMIT $8
+        """,
+        application_id, subject, server, source, since, *(before or (None, None)), limit,
+    )  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Any) -> LedgerEntry:
+    values: dict[str, Any] = dict(row)
+    values["id"] = str(values["id"])
+    return LedgerEntry(**values)
+
+
+async def assigned_source(db: Database, subject: str, environment: str, family: int) -> str | None:
+    """The name of the source that this subject keeps in this environment, if one was assigned."""
+    return await db.fetchval(
+        "SELECT source FROM assignments WHERE subject = $1 AND environment = $2 AND family = $3",
+        subject, environment, family,
+    )  # fmt: skip
+
+
+async def assign_source(db: Database, subject: str, environment: str, family: int, source: str) -> None:
+    """Keep this source for the subject from now on."""
+    await db.execute(
+        """INSERT INTO assignments (subject, environment, family, source) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (subject, environment, family) DO UPDATE SET source = excluded.source, assigned_at = now()
+           WHERE assignments.source <> excluded.source""",
+        subject, environment, family, source,
+    )  # fmt: skip
+
+
+async def ensure_partitions(db: Database, today: date, *, days: int) -> None:
+    """Make the ledger's partitions for today and the days after, where they are missing."""
+    for offset in range(days):
+        day = today + timedelta(days=offset)
+        await db.execute(
+            f"CREATE TABLE IF NOT EXISTS ledger_{day:%Y%m%d} PARTITION OF ledger "
+            f"FOR VALUES FROM ('{day.isoformat()} 00:00+00') TO ('{(day + timedelta(days=1)).isoformat()} 00:00+00')"
+        )
+
+
+async def drop_partitions(db: Database, before: date) -> list[str]:
+    """Drop the days that retention no longer keeps; returns their tables' names."""
+    rows = await db.fetch(
+        """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+           WHERE i.inhparent = 'ledger'::regclass AND c.relname ~ '^ledger_[0-9]{8}$' AND c.relname < $1""",
+        f"ledger_{before:%Y%m%d}",
+    )
+    names = [str(row["relname"]) for row in rows]
+    for name in names:
+        await db.execute(f"DROP TABLE {name}")
+    return names

@@ -1,0 +1,95 @@
+"""Which environment, which source, which of the server's addresses: pure choices, each with its reason."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+from mooring.config import EnvironmentName, Generation, IPAddress, Kind, PoolConfig, SourceConfig
+from mooring.egress.types import Traffic
+from mooring.errors import NoSource
+
+
+def kind_for(traffic: Traffic, *, generation: Generation, feature_on: bool, placement: Kind) -> Kind:
+    """Which kind of environment a dial of this class leaves by: the table of spec §4, for what has a placement.
+
+    Args:
+        feature_on: the application's entitlement to static addresses.
+        placement: what is stored on the grant.
+    """
+    match generation, traffic:
+        case Generation.V3, Traffic.AUTH | Traffic.DISCOVERY:
+            return Kind.STATIC
+        case Generation.V3, _:
+            return placement
+        case _, Traffic.AUTH | Traffic.DISCOVERY:
+            return Kind.STATIC if feature_on else Kind.DYNAMIC
+        case _:
+            return placement if feature_on else Kind.DYNAMIC
+
+
+def pool_of(environment: EnvironmentName, pools: Sequence[PoolConfig]) -> PoolConfig:
+    """The declared pool of this environment.
+
+    Raises:
+        NoSource: there is none. There is no default to fall back to.
+    """
+    for pool in pools:
+        if pool.environment == environment:
+            if not pool.sources:
+                raise NoSource(f"the pool {environment} has no source", reason="empty_pool")
+            return pool
+    raise NoSource(
+        f"this installation declares no pool {environment}",
+        reason="unknown_pool",
+        hint=f"The operator adds a [[egress.pool]] for {environment}, or serves it from another process.",
+    )
+
+
+def reachable(addresses: Sequence[IPAddress], pool: PoolConfig) -> list[IPAddress]:
+    """The target's addresses that the pool has a source for, in their order.
+
+    Raises:
+        NoSource: the families do not meet; a bound IPv4 source never reaches an IPv6 address.
+    """
+    families = {source.address.version for source in pool.sources}
+    usable = [address for address in addresses if address.version in families]
+    if not usable:
+        have = " and ".join(f"IPv{f}" for f in sorted(families))
+        want = " and ".join(f"IPv{f}" for f in sorted({a.version for a in addresses}))
+        raise NoSource(
+            f"the server has only {want} addresses, and {pool.environment} only {have} sources", reason="wrong_family"
+        )
+    return usable
+
+
+def choose(
+    pool: PoolConfig, *, family: int, application_id: str, subject: str, subset: int, assigned: str | None
+) -> tuple[SourceConfig, str]:
+    """The source for a subject, and why it is this one.
+
+    A stored assignment is kept for as long as its source is in the pool. Otherwise weighted rendezvous
+    decides, twice: the application's small subset of the pool, then the subject's source within it.
+    """
+    candidates = [s for s in pool.sources if s.address.version == family]
+    for source in candidates:
+        if source.name == assigned:
+            return source, f"{source.name} is assigned to this account"
+    allowed = rank(candidates, application_id)[:subset] if pool.environment.kind is Kind.STATIC else candidates
+    source = rank(allowed, subject)[0]
+    kept = f"; {assigned} has left the pool" if assigned else ""
+    return source, f"{source.name} by weighted rendezvous among {len(allowed)} of {pool.environment}{kept}"
+
+
+def rank(sources: Sequence[SourceConfig], key: str) -> list[SourceConfig]:
+    """The sources by weighted rendezvous for ``key``, best first.
+
+    Growing n sources by one moves the first place of 1/(n+1) of the keys, and no more.
+    Source: Thaler, Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); weights as -w/ln(u).
+    """
+
+    def score(source: SourceConfig) -> float:
+        digest = hashlib.sha256(f"{key}|{source.name}".encode()).digest()
+        uniform = (int.from_bytes(digest[:8], "big") + 0.5) / 2**64
+        return -source.weight / math.log(uniform)
+
+    return sorted(sources, key=score, reverse=True)

@@ -1,0 +1,51 @@
+"""The stream that the dialer hands up: it knows its route, and tells the ledger how it went on."""
+
+import time
+from dataclasses import replace
+
+from mooring.clock import Clock
+from mooring.egress.ledger import Ledger
+from mooring.egress.types import Dial, Route, Settlement
+from mooring.errors import NetworkError
+from mooring.net import TcpStream
+
+
+class DialledStream(TcpStream):
+    """A TcpStream with its route.
+
+    Attributes:
+        dial: what was asked for.
+        route: by which source it left, and why.
+    """
+
+    __slots__ = ("_clock", "_closed", "_ledger", "_settlement", "dial", "route")
+
+    dial: Dial
+    route: Route
+
+    def attach(self, dial: Dial, route: Route, ledger: Ledger, settlement: Settlement, clock: Clock) -> None:
+        """Give the stream its place in the ledger; the dialer does, once."""
+        self.dial = dial
+        self.route = route
+        self._ledger = ledger
+        self._settlement = settlement
+        self._clock = clock
+        self._closed = False
+
+    async def start_tls(self, *, timeout_s: float | None = None) -> None:
+        started = time.monotonic()
+        try:
+            await super().start_tls(timeout_s=timeout_s)
+        except NetworkError as e:
+            self._ledger.settle_soon(
+                replace(self._settlement, phase=str(e.phase), cause=e.reason, detail=e.message[:500])
+            )
+            e.route = self.route
+            raise
+        self._ledger.settle_soon(replace(self._settlement, tls_ms=(time.monotonic() - started) * 1000))
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if not self._closed:
+            self._closed = True
+            self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))

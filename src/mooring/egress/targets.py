@@ -1,0 +1,103 @@
+"""Which addresses may be dialled at all: judged on resolved addresses, never on how a name was spelt.
+
+The standard library's ``is_global`` is not enough: it lets NAT64, 6to4, v4-compatible, multicast and
+site-local addresses through. So addresses that carry another address are unwrapped first, and the
+table below is our own, after IANA's special-purpose registries (RFC 6890, as updated).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+from mooring.config import IPAddress, IPNetwork
+
+METADATA = tuple(
+    ip_network(a)
+    for a in ("169.254.169.254/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "169.254.170.2/32")
+)
+"""Cloud metadata services. Refused even where the operator allowed the network around them."""
+
+_PRIVATE_V4 = tuple(
+    IPv4Network(n)
+    for n in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+    )
+)  # fmt: skip
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_PRIVATE_V6 = tuple(IPv6Network(n) for n in ("2001::/23", "2001:db8::/32", "3fff::/20"))
+_NEVER = tuple(ip_network(n) for n in ("0.0.0.0/32", "::/128", "224.0.0.0/4", "ff00::/8", "255.255.255.255/32"))
+_NAT64 = tuple(IPv6Network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48"))
+_SIX_TO_FOUR = IPv6Network("2002::/16")
+_V4_COMPATIBLE = IPv6Network("::/96")
+
+MAIL_PORTS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995})
+"""The ports below 1024 that mail, calendars and their discovery use; others are refused on public targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an address may be dialled, and the rule that says so, as a sentence."""
+
+    allowed: bool
+    rule: str
+
+
+def judge(
+    address: IPAddress,
+    port: int,
+    *,
+    allow: tuple[IPNetwork, ...],
+    forbidden: frozenset[tuple[str, int]] = frozenset(),
+) -> Judgement:
+    """Whether ``address`` may be dialled.
+
+    Args:
+        allow: the private networks that the operator opened (``policy.allow_private_targets``).
+        forbidden: our own listeners and the database, as (address, port).
+    """
+    for inner in _unwrap(address):
+        if any(inner in network for network in METADATA):
+            return Judgement(False, f"{inner} is a cloud metadata address; these are never dialled")
+        if any(inner in network for network in _NEVER):
+            return Judgement(False, f"{inner} is not the address of a host")
+        if (str(inner), port) in forbidden:
+            return Judgement(False, f"{inner}:{port} belongs to this installation")
+    if port < 1:
+        return Judgement(False, f"{port} is not a port")
+    private = next((inner for inner in _unwrap(address) if _is_private(inner)), None)
+    if private is not None:
+        if any(inner in network for network in allow for inner in _unwrap(address)):
+            return Judgement(True, f"{address} is private, and the operator allowed it")
+        return Judgement(False, f"{address} is not a public address ({private} is private or reserved)")
+    if port < 1024 and port not in MAIL_PORTS:
+        return Judgement(False, f"port {port} is not one that mail or calendars use")
+    return Judgement(True, f"{address} is public")
+
+
+def _unwrap(address: IPAddress) -> Iterator[IPAddress]:
+    """The address, and every address that it carries inside."""
+    yield address
+    if isinstance(address, IPv6Address):
+        for inner in _embedded(address):
+            yield from _unwrap(inner)
+
+
+def _embedded(address: IPv6Address) -> Iterator[IPAddress]:
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address in _SIX_TO_FOUR and address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    if any(address in network for network in _NAT64) or (address in _V4_COMPATIBLE and int(address) > 1):
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def _is_private(address: IPAddress) -> bool:
+    if isinstance(address, IPv4Address):
+        return any(address in network for network in _PRIVATE_V4)
+    if address.ipv4_mapped is not None or any(address in network for network in _NAT64):
+        return False  # judged by the address inside
+    return address not in _GLOBAL_V6 or any(address in network for network in _PRIVATE_V6)

@@ -1,0 +1,50 @@
+"""Grants: connected accounts, their identity, credentials and placement.
+
+It verifies servers, seals what is secret, and opens sessions for those above; it parses no protocol
+and stores no mail. A grant is a grant everywhere inside; only the v2 API calls it an account. Start
+at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``attempt.py``.
+"""
+
+from mooring.grants.attempt import Attempt
+from mooring.grants.keys import Keys
+from mooring.grants.repository import GrantQuery, by_ids, set_status, set_sync_health
+from mooring.grants.service import Grants
+from mooring.grants.sessions import Sessions
+from mooring.grants.settings import parse_settings, settings_as_api
+from mooring.grants.types import (
+    CalendarServer,
+    ConnectRequest,
+    Credentials,
+    Grant,
+    GrantStatus,
+    Server,
+    Settings,
+    TlsMode,
+)
+from mooring.grants.verify import calendar_attempt
+from mooring.grants.ways import Way, way_of, way_to_authenticate
+
+__all__ = [
+    "Attempt",
+    "CalendarServer",
+    "ConnectRequest",
+    "Credentials",
+    "Grant",
+    "GrantQuery",
+    "GrantStatus",
+    "Grants",
+    "Keys",
+    "Server",
+    "Sessions",
+    "Settings",
+    "TlsMode",
+    "Way",
+    "by_ids",
+    "calendar_attempt",
+    "parse_settings",
+    "set_status",
+    "set_sync_health",
+    "settings_as_api",
+    "way_of",
+    "way_to_authenticate",
+]

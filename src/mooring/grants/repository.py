@@ -1,0 +1,186 @@
+"""The grants' tables."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from mooring.config import Generation, Kind
+from mooring.grants.types import Grant, GrantStatus, Settings
+from mooring.store import Connection, Database
+
+_SELECT = """
+SELECT g.id, g.application_id, a.generation, a.region, a.static_ips = 'on' AS feature_on, g.provider, g.email,
+       g.mail_domain, g.subject, g.environment, g.status, g.settings, g.name, g.state, g.scope, g.user_agent, g.ip,
+       g.sync_error, g.synced_at, g.created_at, g.updated_at
+FROM grants g JOIN applications a ON a.id = g.application_id
+"""
+
+SORTS = {"created_at": "g.created_at", "updated_at": "g.updated_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class GrantQuery:
+    """Which grants to list; None asks for any. Times are unix seconds."""
+
+    limit: int = 10
+    offset: int = 0
+    email: str | None = None
+    provider: str | None = None
+    status: str | None = None
+    since: int | None = None
+    before: int | None = None
+    sort_by: str = "created_at"
+    descending: bool = True
+
+
+def _grant(row: Any) -> Grant:
+    fields = dict(row)
+    fields["generation"] = Generation(row["generation"])
+    fields["environment"] = Kind(row["environment"])
+    fields["status"] = GrantStatus(row["status"])
+    fields["settings"] = msgspec.convert(row["settings"], Settings)
+    fields["scope"] = tuple(row["scope"])
+    return Grant(**fields)
+
+
+async def by_id(db: Database, grant_id: str, application_id: str | None = None) -> Grant | None:
+    row = await db.fetchrow(
+        f"{_SELECT} WHERE g.id = $1 AND ($2::text IS NULL OR g.application_id = $2)", grant_id, application_id
+    )
+    return _grant(row) if row else None
+
+
+async def by_ids(db: Database, grant_ids: list[str]) -> list[Grant]:
+    return [_grant(row) for row in await db.fetch(f"{_SELECT} WHERE g.id = ANY ($1)", grant_ids)]
+
+
+async def by_email(db: Database, application_id: str, email: str) -> Grant | None:
+    """The oldest valid grant of this address; the oldest of all when none is valid (spec §6.18)."""
+    row = await db.fetchrow(
+        f"""{_SELECT} WHERE g.application_id = $1 AND g.email = $2
+            ORDER BY g.status = 'valid' DESC, g.created_at, g.id LIMIT 1""",
+        application_id, email.lower(),
+    )  # fmt: skip
+    return _grant(row) if row else None
+
+
+async def by_subject(tx: Connection, subject: str) -> str | None:
+    """The id of the grant with this identity; nobody else makes or changes it until the transaction ends."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", subject)
+    return await tx.fetchval("SELECT id FROM grants WHERE subject = $1 FOR UPDATE", subject)
+
+
+async def select(db: Database, application_id: str, query: GrantQuery) -> list[Grant]:
+    direction = "DESC" if query.descending else "ASC"
+    rows = await db.fetch(
+        f"""{_SELECT} WHERE g.application_id = $1 AND ($2::text IS NULL OR g.email = lower($2))
+            AND ($3::text IS NULL OR g.provider = $3) AND ($4::text IS NULL OR g.status = $4)
+            AND ($5::bigint IS NULL OR g.created_at >= to_timestamp($5))
+            AND ($6::bigint IS NULL OR g.created_at < to_timestamp($6))
+            ORDER BY {SORTS[query.sort_by]} {direction}, g.id LIMIT $7 OFFSET $8""",
+        application_id, query.email, query.provider, query.status, query.since, query.before, query.limit, query.offset,
+    )  # fmt: skip
+    return [_grant(row) for row in rows]
+
+
+async def insert(tx: Connection, values: dict[str, Any]) -> None:
+    """Write a new grant; ``values`` by column."""
+    columns = ", ".join(values)
+    places = ", ".join(f"${i}" for i in range(1, len(values) + 1))
+    await tx.execute(f"INSERT INTO grants ({columns}) VALUES ({places})", *values.values())
+
+
+async def reauthenticate(tx: Connection, grant_id: str, values: dict[str, Any]) -> None:
+    """Write what a new authentication brought."""
+    sets = ", ".join(f"{column} = ${i}" for i, column in enumerate(values, start=2))
+    await tx.execute(
+        f"""UPDATE grants SET {sets}, status = 'valid', sync_error = NULL, updated_at = now()
+            WHERE id = $1""",
+        grant_id, *values.values(),
+    )  # fmt: skip
+
+
+async def set_scope(tx: Connection, grant_id: str, scope: list[str]) -> None:
+    await tx.execute("UPDATE grants SET scope = $2, updated_at = now() WHERE id = $1", grant_id, scope)
+
+
+async def delete(tx: Connection, application_id: str, grant_id: str) -> bool:
+    """Delete the grant with everything that hangs on it; False when it was not there."""
+    result = await tx.execute("DELETE FROM grants WHERE id = $1 AND application_id = $2", grant_id, application_id)
+    return result != "DELETE 0"
+
+
+async def sealed(db: Database, grant_id: str) -> tuple[bytes, bytes] | None:
+    """The sealed credentials and the sealed data key."""
+    row = await db.fetchrow("SELECT credentials, data_key FROM grants WHERE id = $1", grant_id)
+    return (row["credentials"], row["data_key"]) if row else None
+
+
+async def place(tx: Connection, application_id: str, environment: str) -> list[str]:
+    """Place every grant of the application in this environment; returns those that moved."""
+    rows = await tx.fetch(
+        """UPDATE grants SET environment = $2, updated_at = now()
+           WHERE application_id = $1 AND environment <> $2 RETURNING id""",
+        application_id, environment,
+    )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
+async def set_status(tx: Connection, grant_id: str, status: str) -> bool:
+    """Write the status; False when it was that already."""
+    result = await tx.execute(
+        "UPDATE grants SET status = $2, updated_at = now() WHERE id = $1 AND status <> $2", grant_id, status
+    )
+    return result != "UPDATE 0"
+
+
+async def set_sync_health(tx: Connection, grant_id: str, error: dict[str, Any] | None) -> None:
+    """Write how synchronisation is doing: a failure, or in step as of now."""
+    await tx.execute(
+        """UPDATE grants SET sync_error = $2, synced_at = CASE WHEN $2::jsonb IS NULL THEN now() ELSE synced_at END
+           WHERE id = $1""",
+        grant_id, error,
+    )  # fmt: skip
+
+
+async def insert_token(tx: Connection | Database, token_hash: bytes, grant_id: str) -> None:
+    await tx.execute("INSERT INTO access_tokens (hash, grant_id) VALUES ($1, $2)", token_hash, grant_id)
+
+
+async def by_token(db: Database, token_hash: bytes) -> Grant | None:
+    row = await db.fetchrow(f"{_SELECT} WHERE g.id = (SELECT grant_id FROM access_tokens WHERE hash = $1)", token_hash)
+    return _grant(row) if row else None
+
+
+async def insert_code(db: Database, code_hash: bytes, grant: Grant, life: timedelta) -> None:
+    await db.execute(
+        "INSERT INTO authorization_codes (hash, application_id, grant_id, expires_at) VALUES ($1, $2, $3, now() + $4)",
+        code_hash, grant.application_id, grant.id, life,
+    )  # fmt: skip
+
+
+async def take_code(db: Database, application_id: str, code_hash: bytes) -> str | None:
+    """The grant's id of a code that is good, which it no longer is after this."""
+    return await db.fetchval(
+        """DELETE FROM authorization_codes WHERE hash = $1 AND application_id = $2 AND expires_at > now()
+           RETURNING grant_id""",
+        code_hash, application_id,
+    )  # fmt: skip
+
+
+async def all_sealed(db: Database, after: str, limit: int) -> list[tuple[str, bytes, bytes]]:
+    """Grants with what is sealed of them, by id, for sealing anew."""
+    rows = await db.fetch(
+        "SELECT id, credentials, data_key FROM grants WHERE id > $1 ORDER BY id LIMIT $2", after, limit
+    )
+    return [(row["id"], row["credentials"], row["data_key"]) for row in rows]
+
+
+async def replace_sealed(db: Database, grant_id: str, old: tuple[bytes, bytes], new: tuple[bytes, bytes]) -> None:
+    """Put what was sealed anew in its place, unless somebody re-authenticated meanwhile."""
+    await db.execute(
+        "UPDATE grants SET credentials = $4, data_key = $5 WHERE id = $1 AND credentials = $2 AND data_key = $3",
+        grant_id, *old, *new,
+    )  # fmt: skip

@@ -1,0 +1,284 @@
+"""The lifecycle of grants: connect, find, change, place, delete."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from mooring.applications import Application, Applications, StaticIps
+from mooring.config import Kind
+from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
+from mooring.events import EventType, Fact, append
+from mooring.grants import repository
+from mooring.grants.keys import Keys
+from mooring.grants.repository import GrantQuery
+from mooring.grants.sessions import Sessions
+from mooring.grants.settings import mail_domain, parse_settings, settings_as_api, subject_of
+from mooring.grants.types import ConnectRequest, Credentials, Grant, Settings
+from mooring.grants.verify import verify
+from mooring.grants.ways import way_to_authenticate
+from mooring.ids import new_id, new_secret
+from mooring.jobs import LeaseKind, offer, withdraw
+from mooring.store import Connection, Database, ObjectStore
+from mooring.vault import hash_api_key
+
+CODE_LIFE = timedelta(minutes=10)
+"""How long an authorization code is good for (RFC 6749 §4.1.2 recommends at most this)."""
+
+MAX_PAGE = 200
+
+
+class Grants:
+    """Connects accounts and keeps what is known of them."""
+
+    def __init__(
+        self, db: Database, objects: ObjectStore, keys: Keys, sessions: Sessions, applications: Applications
+    ) -> None:
+        self._db = db
+        self._objects = objects
+        self._keys = keys
+        self._sessions = sessions
+        self._applications = applications
+
+    async def connect(self, application: Application, request: ConnectRequest) -> tuple[Grant, bool]:
+        """Verify the account's servers, then make its grant, or authenticate the one it has anew.
+
+        Nothing is stored before every server has accepted the login (S15); a failed attempt changes nothing
+        of a grant that exists (spec §6.18).
+
+        Returns: the grant, and whether it is new.
+        Raises:
+            ProviderFailure, EgressError, TargetNotAllowed: and then no grant exists that did not before.
+        """
+        if request.provider != "imap":
+            raise InvalidRequest(f"Accounts of the provider {request.provider!r} cannot be connected; use 'imap'.")
+        domain = mail_domain(request.settings.imap.host)
+        subject = subject_of(application.id, request.email, domain)
+        way = way_to_authenticate(application, subject)
+        settings = await verify(self._sessions, way, request.settings, request.credentials)
+        async with self._db.transaction() as tx:
+            grant_id = await repository.by_subject(tx, subject)
+            created = grant_id is None
+            if grant_id is None:
+                grant_id = new_id()
+                await self._insert(tx, application, grant_id, domain, subject, request, settings)
+            else:
+                await self._reauthenticate(tx, application, grant_id, request, settings)
+        return await self.get(grant_id), created
+
+    async def _insert(
+        self,
+        tx: Connection,
+        application: Application,
+        grant_id: str,
+        domain: str,
+        subject: str,
+        request: ConnectRequest,
+        settings: Settings,
+    ) -> None:
+        placement = application.placement
+        await repository.insert(
+            tx,
+            {
+                "id": grant_id,
+                "application_id": application.id,
+                "provider": request.provider,
+                "email": request.email,
+                "mail_domain": domain,
+                "subject": subject,
+                "environment": str(placement),
+                "settings": settings,
+                "credentials": self._keys.seal_credentials(grant_id, request.credentials),
+                "data_key": self._keys.new_data_key(grant_id),
+                "name": request.name,
+                "state": request.state,
+                "scope": list(request.scope),
+                "user_agent": request.user_agent,
+                "ip": request.ip,
+            },
+        )
+        await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(placement)))
+        await self._append(tx, application.id, grant_id, EventType.GRANT_CREATED, {"provider": request.provider})
+
+    async def _reauthenticate(
+        self, tx: Connection, application: Application, grant_id: str, request: ConnectRequest, settings: Settings
+    ) -> None:
+        await repository.reauthenticate(
+            tx,
+            grant_id,
+            {
+                "environment": str(application.placement),
+                "settings": settings,
+                "credentials": self._keys.seal_credentials(grant_id, request.credentials),
+                "name": request.name,
+                "state": request.state,
+                "scope": list(request.scope),
+                "user_agent": request.user_agent,
+                "ip": request.ip,
+            },
+        )
+        await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(application.placement)))
+        await self._append(
+            tx, application.id, grant_id, EventType.GRANT_UPDATED,
+            {"provider": request.provider, "reauthentication_flag": True},
+        )  # fmt: skip
+
+    async def get(self, grant_id: str) -> Grant:
+        """Any application's grant, for those inside. Raises: NotFound."""
+        grant = await repository.by_id(self._db, grant_id)
+        if grant is None:
+            raise NotFound(f"There is no grant {grant_id!r}.")
+        return grant
+
+    async def find(self, application: Application, identifier: str) -> Grant:
+        """The application's grant by id, ``grant:ID``, address, or ``email:ADDRESS``.
+
+        Raises:
+            NotFound: there is none, or it is another application's.
+        """
+        kind, _, rest = identifier.partition(":")
+        match kind:
+            case "email":
+                grant = await repository.by_email(self._db, application.id, rest)
+            case "grant":
+                grant = await repository.by_id(self._db, rest, application.id)
+            case _ if "@" in identifier:
+                grant = await repository.by_email(self._db, application.id, identifier)
+            case _:
+                grant = await repository.by_id(self._db, identifier, application.id)
+        if grant is None:
+            raise NotFound(f"This application has no grant {identifier!r}.", hint="GET /v3/grants lists them.")
+        return grant
+
+    async def update(
+        self,
+        application: Application,
+        identifier: str,
+        *,
+        settings: dict[str, Any] | None,
+        scope: tuple[str, ...] | None = None,
+    ) -> Grant:
+        """Change what is given; servers and passwords are verified first, as in ``connect``.
+
+        Raises:
+            NotFound, InvalidRequest, ProviderFailure, EgressError, TargetNotAllowed.
+            Conflict: the settings are those of another account.
+        """
+        grant = await self.find(application, identifier)
+        changed = await self._changed_servers(application, grant, settings) if settings is not None else None
+        async with self._db.transaction() as tx:
+            if changed is not None:
+                await repository.reauthenticate(tx, grant.id, changed)
+                await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(grant.environment)))
+            if scope is not None:
+                await repository.set_scope(tx, grant.id, list(scope))
+            await self._append(tx, application.id, grant.id, EventType.GRANT_UPDATED, {"provider": grant.provider})
+        return await self.get(grant.id)
+
+    async def _changed_servers(self, application: Application, grant: Grant, changes: dict[str, Any]) -> dict[str, Any]:
+        """What is to be written of new settings, once the servers have accepted them."""
+        raw = _as_raw(grant, await self._keys.credentials(grant))
+        _, settings, credentials = parse_settings({**raw, **changes})
+        if mail_domain(settings.imap.host) != grant.mail_domain:
+            raise Conflict(
+                f"{settings.imap.host} is not a server of {grant.mail_domain}, and would make another account.",
+                hint="Connect it as a new grant.",
+            )
+        way = way_to_authenticate(application, grant.subject, grant.id)
+        return {
+            "settings": await verify(self._sessions, way, settings, credentials),
+            "credentials": self._keys.seal_credentials(grant.id, credentials),
+        }
+
+    async def delete(self, application: Application, identifier: str) -> None:
+        """Delete the grant; with its key, all that was stored of it becomes unreadable at once.
+
+        Raises:
+            NotFound.
+        """
+        grant = await self.find(application, identifier)
+        async with self._db.transaction() as tx:
+            if not await repository.delete(tx, application.id, grant.id):
+                raise NotFound(f"This application has no grant {identifier!r}.")
+            await withdraw(tx, LeaseKind.MAILBOX, grant.id)
+            await self._append(tx, application.id, grant.id, EventType.GRANT_DELETED, {"provider": grant.provider})
+        await self._objects.delete_prefix(f"grants/{grant.id}")
+
+    async def switch_static_ips(self, application_id: str, state: StaticIps) -> tuple[Application, list[str]]:
+        """Switch an application's static addresses, and place its grants accordingly, in one transaction.
+
+        The leases change scope with the placements, so whoever holds a mailbox loses it in the same moment.
+
+        Returns: the application, and the grants that were placed anew.
+        """
+        async with self._db.transaction() as tx:
+            application = await self._applications.set_static_ips(tx, application_id, state)
+            kind = Kind.STATIC if application.feature_on else Kind.DYNAMIC
+            moved = await repository.place(tx, application_id, kind)
+            for grant_id in moved:
+                await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))
+        return application, moved
+
+    async def issue_token(self, grant: Grant) -> str:
+        """A new access token for this grant alone; only its hash is kept."""
+        token = new_secret()
+        await repository.insert_token(self._db, hash_api_key(token), grant.id)
+        return token
+
+    async def by_access_token(self, token: str) -> Grant:
+        """The grant that this token opens.
+
+        Raises:
+            Unauthorized: none.
+        """
+        grant = await repository.by_token(self._db, hash_api_key(token))
+        if grant is None:
+            raise Unauthorized("This access token belongs to no account.")
+        return grant
+
+    async def issue_code(self, grant: Grant) -> str:
+        """A code that can be exchanged for a token once, within ten minutes."""
+        code = new_secret()
+        await repository.insert_code(self._db, hash_api_key(code), grant, CODE_LIFE)
+        return code
+
+    async def redeem_code(self, application: Application, code: str) -> Grant:
+        """The grant of a code, which is used up by this.
+
+        Raises:
+            Unauthorized: it is unknown, used, expired, or another application's.
+        """
+        grant_id = await repository.take_code(self._db, application.id, hash_api_key(code))
+        if grant_id is None:
+            raise Unauthorized("This code is unknown, was used already, or has expired.")
+        return await self.get(grant_id)
+
+    async def list(self, application: Application, query: GrantQuery) -> list[Grant]:
+        """The application's grants.
+
+        Raises:
+            InvalidRequest: an order that there is none of.
+        """
+        if query.sort_by not in repository.SORTS:
+            raise InvalidRequest(f"sort_by must be one of: {', '.join(repository.SORTS)}.")
+        return await repository.select(self._db, application.id, query)
+
+    async def _append(
+        self, tx: Connection, application_id: str, grant_id: str, event: EventType, data: dict[str, Any]
+    ) -> None:
+        facts = [Fact(event, {"grant_id": grant_id, **data})]
+        await append(tx, application_id=application_id, grant_id=grant_id, facts=facts)
+
+
+def _as_raw(grant: Grant, known: Credentials) -> dict[str, Any]:
+    """The grant's settings as they would be written in a request, for a partial change to be laid over.
+
+    A password that is the mailbox's own is left out, so that it changes along with it.
+    """
+    raw: dict[str, Any] = {**settings_as_api(grant.settings), "email": grant.email}
+    passwords = msgspec.structs.asdict(known)
+    raw |= {k: p for k, p in passwords.items() if k == "imap_password" or p != known.imap_password}
+    for name, server in (("imap", grant.settings.imap), ("smtp", grant.settings.smtp)):
+        if server is not None and server.tls is not None:
+            raw[f"{name}_tls"] = str(server.tls)
+    return raw

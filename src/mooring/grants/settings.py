@@ -1,0 +1,167 @@
+"""From a ``settings`` object of the API to servers and credentials, and back without the passwords."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import idna
+from publicsuffixlist import PublicSuffixList
+
+from mooring.errors import InvalidRequest
+from mooring.grants.types import CalendarServer, Credentials, Server, Settings, TlsMode
+from mooring.ids import digest_id
+
+IMAP_PORT = 993
+SMTP_PORT = 465
+"""Implicit TLS, as RFC 8314 §3 recommends, where no port is named."""
+
+MAX_HOST = 253
+"""Characters (RFC 1035 §2.3.4, without the trailing dot)."""
+
+_suffixes = PublicSuffixList()
+
+
+def parse_settings(raw: dict[str, Any]) -> tuple[str, Settings, Credentials]:
+    """The account's e-mail address, its servers and its passwords.
+
+    Raises:
+        InvalidRequest: naming the key that is missing or wrong; its value only where it is no secret.
+    """
+    imap = Server(
+        host=_host(raw, "imap_host"),
+        port=_port(raw, "imap_port", IMAP_PORT),
+        username=_text(raw, "imap_username"),
+        tls=_tls(raw, "imap_tls"),
+    )
+    password = _text(raw, "imap_password")
+    smtp = _smtp(raw, imap)
+    caldav = _caldav(raw, imap)
+    email = _optional(raw, "email") or (imap.username if "@" in imap.username else f"{imap.username}@{imap.host}")
+    return (
+        _email(email),
+        Settings(imap=imap, smtp=smtp, caldav=caldav),
+        Credentials(
+            imap_password=password,
+            smtp_password=_optional(raw, "smtp_password") or (password if smtp else ""),
+            caldav_password=_optional(raw, "caldav_password") or (password if caldav else ""),
+        ),
+    )
+
+
+def settings_as_api(settings: Settings) -> dict[str, Any]:
+    """The ``settings`` object that answers show: hosts, ports and user names, never a password."""
+    shown: dict[str, Any] = {
+        "imap_host": settings.imap.host,
+        "imap_port": settings.imap.port,
+        "imap_username": settings.imap.username,
+    }
+    if settings.smtp:
+        shown |= {
+            "smtp_host": settings.smtp.host,
+            "smtp_port": settings.smtp.port,
+            "smtp_username": settings.smtp.username,
+        }
+    if settings.caldav:
+        shown |= {"caldav_url": settings.caldav.url, "caldav_username": settings.caldav.username}
+    return shown
+
+
+def mail_domain(host: str) -> str:
+    """The registrable domain of a mail host; the host itself where there is none (an address, ``localhost``)."""
+    return _suffixes.privatesuffix(host.lower().rstrip(".")) or host.lower()
+
+
+def subject_of(application_id: str, email: str, domain: str) -> str:
+    """A grant's identity (spec §6.18) as one word."""
+    return digest_id(application_id, email.lower(), domain)
+
+
+def _smtp(raw: dict[str, Any], imap: Server) -> Server | None:
+    if not _optional(raw, "smtp_host"):
+        return None
+    return Server(
+        host=_host(raw, "smtp_host"),
+        port=_port(raw, "smtp_port", SMTP_PORT),
+        username=_optional(raw, "smtp_username") or imap.username,
+        tls=_tls(raw, "smtp_tls"),
+    )
+
+
+def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
+    url = _optional(raw, "caldav_url")
+    if not url and _optional(raw, "caldav_host"):
+        port = _port(raw, "caldav_port", 443)
+        url = f"https://{_host(raw, 'caldav_host')}:{port}/"
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise InvalidRequest("settings.caldav_url must be an https:// address.")
+    if parts.username or parts.password:
+        raise InvalidRequest("settings.caldav_url must not hold a password; use caldav_username and caldav_password.")
+    return CalendarServer(url=url, username=_optional(raw, "caldav_username") or imap.username)
+
+
+def _text(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key)
+    if value is None or value == "":
+        raise InvalidRequest(f"settings.{key} is missing.")
+    if not isinstance(value, str):
+        raise InvalidRequest(f"settings.{key} must be a string.")
+    if "\x00" in value:
+        raise InvalidRequest(f"settings.{key} holds a NUL character.")
+    return value
+
+
+def _optional(raw: dict[str, Any], key: str) -> str:
+    return _text(raw, key) if raw.get(key) not in (None, "") else ""
+
+
+def _host(raw: dict[str, Any], key: str) -> str:
+    """A host name or address; a URL, an e-mail address or a port in it is said to be one."""
+    text = _text(raw, key).strip().rstrip(".")
+    if "://" in text or "/" in text:
+        raise InvalidRequest(f"settings.{key} is a URL; write the host name alone, such as mail.example.com.")
+    if "@" in text:
+        raise InvalidRequest(f"settings.{key} is an e-mail address; write the server's name, such as mail.example.com.")
+    host = text.strip("[]")
+    if ":" in host and host.count(":") == 1:
+        raise InvalidRequest(f"settings.{key} holds a port; write it as {key.replace('_host', '_port')}.")
+    if not host or any(c.isspace() or not c.isprintable() for c in host):
+        raise InvalidRequest(f"settings.{key} is not a host name.")
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except idna.IDNAError as e:
+            raise InvalidRequest(f"settings.{key} is not a host name: {e}.") from e
+    if len(host) > MAX_HOST or any(len(label) > 63 for label in host.split(".")):
+        raise InvalidRequest(f"settings.{key} is longer than a host name can be.")
+    return host.lower()
+
+
+def _port(raw: dict[str, Any], key: str, default: int) -> int:
+    value = raw.get(key)
+    if value is None or value == "":
+        return default
+    try:
+        port = int(value) if not isinstance(value, bool | float) else 0
+    except (TypeError, ValueError):
+        port = 0
+    if not 1 <= port <= 65535:
+        raise InvalidRequest(f"settings.{key} must be a number from 1 to 65535.")
+    return port
+
+
+def _tls(raw: dict[str, Any], key: str) -> TlsMode | None:
+    value = raw.get(key)
+    if value is None or value == "":
+        return None
+    if value not in set(TlsMode):
+        raise InvalidRequest(f"settings.{key} must be one of: {', '.join(TlsMode)}.")
+    return TlsMode(value)
+
+
+def _email(text: str) -> str:
+    local, at, domain = text.strip().rpartition("@")
+    if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in text.strip()):
+        raise InvalidRequest("settings.email is not an e-mail address.")
+    return f"{local}@{domain}".lower()

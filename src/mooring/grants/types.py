@@ -1,0 +1,121 @@
+"""A grant: one connected account of one application."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from mooring.config import Generation, Kind
+
+
+class TlsMode(StrEnum):
+    """When TLS begins. It is never left out."""
+
+    #: from the first byte (RFC 8314)
+    IMPLICIT = "implicit"
+    #: by STARTTLS, before anything else is said
+    STARTTLS = "starttls"
+
+
+class Server(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A mail server as the user named it, and who logs in there.
+
+    Attributes:
+        tls: None until the first connection has found out.
+    """
+
+    host: str
+    port: int
+    username: str
+    tls: TlsMode | None = None
+
+
+class CalendarServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A CalDAV server: where discovery starts (RFC 6764), and who logs in there."""
+
+    url: str
+    username: str
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a grant's mail and calendars live. No secret is in here."""
+
+    imap: Server
+    smtp: Server | None = None
+    caldav: CalendarServer | None = None
+
+
+class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The passwords of a grant; sealed wherever they are stored, and without a repr."""
+
+    imap_password: str
+    smtp_password: str = ""
+    caldav_password: str = ""
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+
+class GrantStatus(StrEnum):
+    """Whether the credentials still work, as far as is known."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One connected account.
+
+    Attributes:
+        mail_domain: registrable domain of the mail host; with application and e-mail the grant's identity.
+        subject: that identity as one word, known before the grant exists.
+        generation, region, feature_on: of its application, since every dial depends on them.
+        environment: the placement. It, not the feature, decides where sync, live and send leave from.
+        sync_error: the failure that stops synchronisation now, in the shape of ``provider_error``; or None.
+        synced_at: when the mailbox was last seen to be in step.
+    """
+
+    id: str
+    application_id: str
+    generation: Generation
+    region: str
+    feature_on: bool
+    provider: str
+    email: str
+    mail_domain: str
+    subject: str
+    environment: Kind
+    status: GrantStatus
+    settings: Settings
+    name: str
+    state: str
+    scope: tuple[str, ...]
+    user_agent: str
+    ip: str
+    sync_error: dict[str, Any] | None
+    synced_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectRequest:
+    """What somebody who connects an account has said.
+
+    Attributes:
+        email: lower-cased; the identity uses it.
+        user_agent, ip: of the caller, shown on the grant.
+    """
+
+    provider: str
+    email: str
+    settings: Settings
+    credentials: Credentials
+    name: str = ""
+    state: str = ""
+    scope: tuple[str, ...] = ()
+    user_agent: str = ""
+    ip: str = ""

@@ -1,0 +1,9 @@
+"""Durable work: who owns what, in Postgres, by its clock.
+
+It knows nothing of the work itself. Start at ``leases.py``.
+"""
+
+from mooring.jobs.leases import Holder, Lease, LeaseKind, fenced
+from mooring.jobs.repository import offer, withdraw
+
+__all__ = ["Holder", "Lease", "LeaseKind", "fenced", "offer", "withdraw"]

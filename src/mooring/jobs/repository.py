@@ -1,0 +1,84 @@
+"""The leases' tables. All times are the database's own."""
+
+from datetime import timedelta
+
+from mooring.store import Connection, Database
+
+
+async def beat(db: Database, holder: str, lease: timedelta) -> None:
+    """Say that this holder lives, for one more lease time."""
+    await db.execute(
+        """INSERT INTO holders (id, expires_at) VALUES ($1, now() + $2)
+           ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at""",
+        holder, lease,
+    )  # fmt: skip
+
+
+async def leave(db: Database, holder: str) -> None:
+    """Give everything back and be no holder any more."""
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE leases SET holder = NULL WHERE holder = $1", holder)
+        await tx.execute("DELETE FROM holders WHERE id = $1", holder)
+
+
+async def offer(tx: Connection, kind: str, subject: str, scope: str) -> None:
+    """Have a lease for this subject to be claimed, in this scope; whoever holds it loses it.
+
+    That is how whatever an open session was made from (credentials, placement) is changed under it.
+    """
+    await tx.execute(
+        """INSERT INTO leases (kind, subject, scope) VALUES ($1, $2, $3)
+           ON CONFLICT (kind, subject) DO UPDATE
+           SET scope = excluded.scope, holder = NULL, generation = leases.generation + 1""",
+        kind, subject, scope,
+    )  # fmt: skip
+
+
+async def withdraw(tx: Connection, kind: str, subject: str) -> None:
+    """Have no lease for this subject any more; its holder's writes are refused from now on."""
+    await tx.execute("DELETE FROM leases WHERE kind = $1 AND subject = $2", kind, subject)
+
+
+async def claim(db: Database, kind: str, scopes: list[str] | None, holder: str, limit: int) -> dict[str, int]:
+    """Take free leases, and those of holders that have died; returns generation by subject."""
+    rows = await db.fetch(
+        """UPDATE leases l SET holder = $3, generation = l.generation + 1
+           FROM (SELECT kind, subject FROM leases
+                 WHERE kind = $1 AND ($2::text[] IS NULL OR scope = ANY ($2))
+                   AND (holder IS NULL OR NOT EXISTS
+                        (SELECT FROM holders h WHERE h.id = leases.holder AND h.expires_at > now()))
+                 LIMIT $4 FOR UPDATE SKIP LOCKED) free
+           WHERE l.kind = free.kind AND l.subject = free.subject
+           RETURNING l.subject, l.generation""",
+        kind, scopes, holder, limit,
+    )  # fmt: skip
+    return {row["subject"]: row["generation"] for row in rows}
+
+
+async def held(db: Database, kind: str, holder: str) -> dict[str, int]:
+    """What this holder holds now: generation by subject."""
+    rows = await db.fetch("SELECT subject, generation FROM leases WHERE kind = $1 AND holder = $2", kind, holder)
+    return {row["subject"]: row["generation"] for row in rows}
+
+
+async def release(db: Database, kind: str, subject: str, generation: int) -> None:
+    """Give one lease back, if it is still the same one."""
+    await db.execute(
+        "UPDATE leases SET holder = NULL WHERE kind = $1 AND subject = $2 AND generation = $3",
+        kind,
+        subject,
+        generation,
+    )
+
+
+async def lock(tx: Connection, kind: str, subject: str, generation: int) -> bool:
+    """Lock the lease against a change of hands until the transaction ends; False when it already changed."""
+    return (
+        await tx.fetchval(
+            "SELECT true FROM leases WHERE kind = $1 AND subject = $2 AND generation = $3 FOR SHARE",
+            kind,
+            subject,
+            generation,
+        )
+        or False
+    )

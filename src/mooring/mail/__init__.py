@@ -1,0 +1,37 @@
+"""The stored copy of mailboxes: folders, messages and threads, sealed with a key of their grant.
+
+It writes what the synchronisation brings and reads what the API asks for; it knows no server and
+dials nobody. Start at ``types.py``; what is written is in ``writer.py``, what is read in ``reader.py``.
+"""
+
+from mooring.mail.folders import find_special, folders_of
+from mooring.mail.identity import assign_threads, folder_id, message_id
+from mooring.mail.reader import MailReader
+from mooring.mail.records import Arrival, attachment_list, message_date, part_id, party_list, thread_headers
+from mooring.mail.repository.writing import join_thread
+from mooring.mail.types import Attachment, Folder, Message, MessageFilter, Page, Party, SpecialUse
+from mooring.mail.writer import MailWriter
+
+__all__ = [
+    "Arrival",
+    "Attachment",
+    "Folder",
+    "MailReader",
+    "MailWriter",
+    "Message",
+    "MessageFilter",
+    "Page",
+    "Party",
+    "SpecialUse",
+    "assign_threads",
+    "attachment_list",
+    "find_special",
+    "folder_id",
+    "folders_of",
+    "join_thread",
+    "message_date",
+    "message_id",
+    "part_id",
+    "party_list",
+    "thread_headers",
+]

@@ -1,0 +1,81 @@
+"""Reading the stored copy: rows and sealed bodies into messages."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from mooring.grants import Grant
+from mooring.mail.records import body_context, raw_context
+from mooring.mail.repository import listing, writing
+from mooring.mail.types import Folder, Message, MessageFilter
+from mooring.mail.writer import pack_key
+from mooring.store import Database, ObjectStore, Record
+from mooring.vault import DataKey
+
+
+class MailReader:
+    """Reads what is stored of any grant's mail."""
+
+    def __init__(self, db: Database, objects: ObjectStore) -> None:
+        self._db = db
+        self._objects = objects
+
+    async def folders(self, grant: Grant) -> list[Folder]:
+        """Every folder, with counts."""
+        return await listing.counted_folders(self._db, grant.id)
+
+    async def plain_folders(self, grant: Grant) -> list[Folder]:
+        """Every folder, without counts: much cheaper."""
+        return await writing.folders(self._db, grant.id)
+
+    async def page(
+        self, grant: Grant, key: DataKey, wanted: MessageFilter, *, limit: int, cursor: str | None
+    ) -> tuple[list[Message], str | None]:
+        """One page, newest first, and the cursor of the next, or None."""
+        rows = await listing.page(self._db, grant.id, wanted, limit=limit + 1, cursor=cursor)
+        more = len(rows) > limit
+        messages = [_message(row, key) for row in rows[:limit]]
+        last = messages[-1] if messages else None
+        return messages, listing.write_cursor(last.date, last.id) if more and last else None
+
+    async def message(self, grant: Grant, key: DataKey, message_id: str) -> Message | None:
+        """One message, or None when it is not stored."""
+        row = await listing.one(self._db, grant.id, message_id)
+        return _message(row, key) if row else None
+
+    async def raw(self, grant: Grant, key: DataKey, message_ids: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of these messages as the server has them, by id; those not stored are left out."""
+        by_pack: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        for identity, (pack, offset, length) in (await listing.places(self._db, grant.id, list(message_ids))).items():
+            by_pack[pack].append((identity, offset, length))
+        found: dict[str, bytes] = {}
+        for pack, entries in by_pack.items():
+            parts = await self._objects.get_ranges(pack_key(grant.id, pack), [(o, n) for _, o, n in entries])
+            for (identity, _, _), part in zip(entries, parts, strict=True):
+                found[identity] = key.unpack(part, raw_context(identity))
+        return found
+
+
+def _message(row: Record, key: DataKey) -> Message:
+    (id_, grant_id, thread_id, subject, from_, to, cc, bcc, reply_to, date, unread, starred, snippet, body, folders,
+     attachments, created_at, *_) = row  # fmt: skip
+    return Message(
+        id=id_,
+        grant_id=grant_id,
+        thread_id=thread_id,
+        subject=subject,
+        from_=msgspec.Raw(from_.encode()),
+        to=msgspec.Raw(to.encode()),
+        cc=msgspec.Raw(cc.encode()),
+        bcc=msgspec.Raw(bcc.encode()),
+        reply_to=msgspec.Raw(reply_to.encode()),
+        date=date,
+        unread=unread,
+        starred=starred,
+        snippet=snippet,
+        body=key.unpack(body, body_context(id_)).decode(),
+        folders=folders,
+        attachments=msgspec.Raw(attachments.encode()),
+        created_at=created_at,
+    )

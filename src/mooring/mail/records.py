@@ -1,0 +1,180 @@
+"""From the bytes of a message to what is stored of it: parsed, compressed, encrypted, packed.
+
+All of it is work for the processor, so it runs in a thread, a batch at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mooring.ids import new_id
+from mooring.mail.identity import ThreadHeaders, message_id
+from mooring.mail.types import Attachment, Party
+from mooring.protocols.mime import Address, AttachmentInfo, ParsedMessage, parse
+from mooring.vault import DataKey
+
+FUTURE_S = 2 * 86400
+"""Seconds that a Date header may lie ahead of the server's own date before it is taken for a lie."""
+
+_THREAD_WORDS = 50
+"""References that are looked at: the oldest and the newest matter, and some mailers repeat thousands."""
+
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it was fetched.
+
+    Attributes:
+        received_at: unix seconds; the server's INTERNALDATE.
+    """
+
+    uid: int
+    flags: frozenset[str]
+    received_at: int
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message, ready to be written.
+
+    Attributes:
+        addresses: from, to, cc, bcc, reply_to as JSON.
+        body: sealed with the grant's key.
+        offset, length: where the sealed raw message lies in its pack.
+    """
+
+    id: str
+    uid: int
+    flags: frozenset[str]
+    headers: ThreadHeaders
+    date: int
+    received_at: int
+    subject: str
+    addresses: tuple[bytes, bytes, bytes, bytes, bytes]
+    snippet: str
+    attachments: bytes
+    has_attachments: bool
+    body: bytes = field(repr=False)
+    size: int = 0
+    offset: int = 0
+    length: int = 0
+
+    @property
+    def unread(self) -> bool:
+        return "\\Seen" not in self.flags
+
+    @property
+    def starred(self) -> bool:
+        return "\\Flagged" in self.flags
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records and the pack that holds their raw messages."""
+
+    pack_id: str
+    pack: bytes = field(repr=False)
+    records: list[Record] = field(repr=False)
+
+
+def prepare(grant_id: str, key: DataKey, arrivals: Sequence[Arrival]) -> Batch:
+    """Parse and seal these messages. CPU-bound: call it in a thread."""
+    records: list[Record] = []
+    sealed: list[bytes] = []
+    offset = 0
+    for arrival in arrivals:
+        identity = message_id(grant_id, arrival.raw)
+        raw = key.pack(arrival.raw, raw_context(identity))
+        records.append(_record(identity, key, arrival, offset, len(raw)))
+        sealed.append(raw)
+        offset += len(raw)
+    return Batch(new_id(), b"".join(sealed), records)
+
+
+def raw_context(identity: str) -> bytes:
+    """What a sealed raw message is bound to."""
+    return b"raw:" + identity.encode()
+
+
+def body_context(identity: str) -> bytes:
+    """What a sealed body is bound to."""
+    return b"body:" + identity.encode()
+
+
+def party_list(addresses: Sequence[Address]) -> list[Party]:
+    """Addresses in the API's shape; those without an address are left out."""
+    return [Party(email=a.email, name=a.name) for a in addresses if a.email]
+
+
+def attachment_list(infos: Sequence[AttachmentInfo]) -> list[Attachment]:
+    """Attachments in the API's shape."""
+    return [
+        Attachment(
+            id=attachment_id(i.part_id),
+            filename=i.filename,
+            content_type=i.content_type,
+            size=i.size,
+            content_id=i.content_id,
+            content_disposition=str(i.disposition),
+            is_inline=i.is_inline,
+        )
+        for i in infos
+    ]
+
+
+def attachment_id(part_id: str) -> str:
+    """The part's path in letters that need no quoting in a URL."""
+    return "part-" + part_id.replace(".", "-")
+
+
+def part_id(attachment: str) -> str:
+    """The path that ``attachment_id`` was given."""
+    return attachment.removeprefix("part-").replace("-", ".")
+
+
+def message_date(parsed: ParsedMessage, received_at: int) -> int:
+    """When the message is from: its Date header, unless that is absent or in the future."""
+    if parsed.date is None or parsed.date <= 0 or parsed.date > received_at + FUTURE_S:
+        return received_at
+    return parsed.date
+
+
+def thread_headers(parsed: ParsedMessage) -> ThreadHeaders:
+    """What ties the message to others."""
+    references = parsed.references
+    if len(references) > _THREAD_WORDS:
+        references = references[: _THREAD_WORDS // 2] + references[-_THREAD_WORDS // 2 :]
+    if parsed.in_reply_to and parsed.in_reply_to not in references:
+        references = [*references, parsed.in_reply_to]
+    return ThreadHeaders(parsed.message_id[:998], tuple(r[:998] for r in references))
+
+
+def _record(identity: str, key: DataKey, arrival: Arrival, offset: int, length: int) -> Record:
+    parsed = parse(arrival.raw)
+    return Record(
+        id=identity,
+        uid=arrival.uid,
+        flags=arrival.flags,
+        headers=thread_headers(parsed),
+        date=message_date(parsed, arrival.received_at),
+        received_at=arrival.received_at,
+        subject=parsed.subject,
+        addresses=(
+            encode(party_list(parsed.from_)),
+            encode(party_list(parsed.to)),
+            encode(party_list(parsed.cc)),
+            encode(party_list(parsed.bcc)),
+            encode(party_list(parsed.reply_to)),
+        ),
+        snippet=parsed.snippet,
+        attachments=encode(attachment_list(parsed.attachments)),
+        has_attachments=any(not a.is_inline for a in parsed.attachments),
+        body=key.pack(parsed.body.encode(), body_context(identity)),
+        size=len(arrival.raw),
+        offset=offset,
+        length=length,
+    )

@@ -1,0 +1,158 @@
+"""Writing the stored copy: the objects first, then one fenced transaction with the facts that it makes true."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mooring.clock import Clock
+from mooring.events import EventType, Fact, append
+from mooring.grants import Grant
+from mooring.jobs import Lease, fenced
+from mooring.mail.identity import assign_threads
+from mooring.mail.records import Arrival, Batch, Record, prepare
+from mooring.mail.repository import writing
+from mooring.mail.types import Folder
+from mooring.store import Connection, Database, ObjectStore
+from mooring.vault import DataKey
+
+
+def pack_key(grant_id: str, pack_id: str) -> str:
+    """Where a pack lies in the object store."""
+    return f"grants/{grant_id}/{pack_id}"
+
+
+class MailWriter:
+    """The one writer of a grant's stored mail, for as long as its lease holds.
+
+    Raises, all methods: LostOwnership, and then nothing was written.
+    """
+
+    def __init__(
+        self, db: Database, objects: ObjectStore, clock: Clock, grant: Grant, lease: Lease, key: DataKey
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._objects = objects
+        self._grant = grant
+        self._lease = lease
+        self._key = key
+
+    async def folders(self) -> list[Folder]:
+        """What is known of the grant's folders."""
+        return await writing.folders(self._db, self._grant.id)
+
+    async def set_folders(self, listed: Sequence[Folder]) -> list[Folder]:
+        """Make the folders those that the server lists; returns them as they are known now."""
+        known = {folder.id: folder for folder in await self.folders()}
+        facts: list[Fact] = []
+        async with fenced(self._db, self._lease) as tx:
+            for folder in listed:
+                is_new = await writing.upsert_folder(tx, folder)
+                facts += [Fact(EventType.FOLDER_CREATED, _named(folder))] if is_new and known else []
+            for gone in known.keys() - {folder.id for folder in listed}:
+                await writing.delete_folder(tx, self._grant.id, gone)
+                facts.append(Fact(EventType.FOLDER_DELETED, _named(known[gone])))
+            await self._append(tx, facts)
+        return await self.folders()
+
+    async def reset(self, folder: Folder, uid_validity: int) -> None:
+        """Begin the folder anew under this UIDVALIDITY."""
+        async with fenced(self._db, self._lease) as tx:
+            await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity)
+
+    async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
+        """Flags by UID of everything stored of the folder."""
+        return await writing.stored_flags(self._db, self._grant.id, folder.id)
+
+    async def prepare(self, arrivals: Sequence[Arrival]) -> Batch:
+        """Parse and seal these messages, off the event loop."""
+        return await asyncio.to_thread(prepare, self._grant.id, self._key, arrivals)
+
+    async def add(self, folder: Folder, batch: Batch, *, announce: bool) -> None:
+        """Store these messages as lying in the folder.
+
+        The pack is in the object store before the transaction that points to it; if that never commits, the
+        pack belongs to nobody, and ``sweep`` removes it.
+
+        Args:
+            announce: they are news, not history: ``message.created`` for each that was not there before.
+        """
+        new = {record.id: record for record in batch.records}
+        known = await self._known(new)
+        fresh = [record for identity, record in new.items() if identity not in known]
+        if fresh:
+            await self._objects.put(pack_key(self._grant.id, batch.pack_id), batch.pack)
+        async with fenced(self._db, self._lease) as tx:
+            if fresh:
+                await self._insert(tx, folder, batch, fresh)
+            await writing.insert_placements(tx, self._grant.id, folder.id, batch.records)
+            changed = await writing.refresh_messages(tx, self._grant.id, new)
+            await writing.mark_folder(tx, self._grant.id, folder.id)
+            if announce:
+                created = {record.id for record in fresh}
+                await self._append(
+                    tx,
+                    [
+                        *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in reversed(fresh)),
+                        *(Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed if i not in created),
+                    ],
+                )
+
+    async def _known(self, ids: Iterable[str]) -> set[str]:
+        async with self._db.connection() as connection:
+            return await writing.existing(connection, self._grant.id, ids)
+
+    async def _insert(self, tx: Connection, folder: Folder, batch: Batch, fresh: list[Record]) -> None:
+        words = {w for r in fresh for w in (r.headers.own, *r.headers.references) if w}
+        known = await writing.known_threads(tx, self._grant.id, words)
+        threads, links = assign_threads(self._grant.id, [(r.id, r.headers) for r in fresh], known)
+        await writing.link_threads(tx, self._grant.id, links)
+        await writing.insert_messages(
+            tx, self._grant.id, folder.id, batch, fresh, threads, int(self._clock.now().timestamp())
+        )
+
+    async def change(
+        self, folder: Folder, *, flags: dict[int, frozenset[str]], gone: Iterable[int], announce: bool
+    ) -> None:
+        """Follow flags and disappearances; a message that lies nowhere now may still turn up elsewhere."""
+        async with fenced(self._db, self._lease) as tx:
+            touched = await writing.set_flags(tx, self._grant.id, folder.id, flags) if flags else set[str]()
+            touched |= await writing.remove_places(tx, self._grant.id, folder.id, gone)
+            changed = await writing.refresh_messages(tx, self._grant.id, touched)
+            if announce:
+                await self._append(tx, [Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed])
+
+    async def mark(self, folder: Folder, *, uid_next: int | None, highest_modseq: int | None, complete: bool) -> None:
+        """Write how far the folder has been read."""
+        async with fenced(self._db, self._lease) as tx:
+            await writing.mark_folder(
+                tx, self._grant.id, folder.id, uid_next=uid_next, highest_modseq=highest_modseq, complete=complete
+            )
+
+    async def fail(self, folder: Folder, error: dict[str, Any]) -> None:
+        """Write why the folder cannot be read just now."""
+        async with fenced(self._db, self._lease) as tx:
+            await writing.fail_folder(tx, self._grant.id, folder.id, error)
+
+    async def sweep(self) -> None:
+        """After a pass over all folders: what lies nowhere any more is gone, and so are packs of it."""
+        async with fenced(self._db, self._lease) as tx:
+            gone = await writing.delete_orphans(tx, self._grant.id)
+            await self._append(tx, [Fact(EventType.MESSAGE_DELETED, {"id": identity}) for identity in gone])
+            packs = await writing.unused_packs(tx, self._grant.id) if gone else []
+        await self._objects.delete([pack_key(self._grant.id, pack) for pack in packs])
+
+    async def remove_strays(self) -> None:
+        """Remove packs that no transaction ever pointed to: what a killed writer left. Only before writing begins."""
+        prefix = f"grants/{self._grant.id}"
+        found = [info.key async for info in self._objects.list(prefix)]
+        known = {pack_key(self._grant.id, pack) for pack in await writing.pack_ids(self._db, self._grant.id)}
+        async with fenced(self._db, self._lease):
+            await self._objects.delete([key for key in found if key not in known])
+
+    async def _append(self, tx: Connection, facts: Sequence[Fact]) -> None:
+        await append(tx, application_id=self._grant.application_id, grant_id=self._grant.id, facts=facts)
+
+
+def _named(folder: Folder) -> dict[str, Any]:
+    return {"id": folder.id, "name": folder.name}

@@ -1,0 +1,10 @@
+"""The only room that touches sockets and TLS.
+
+It knows addresses, streams and phases of failure; it knows nothing of mail, grants or pools, never
+retries, and never chooses where a connection leaves from: that is ``egress``, the only caller of
+``net.connect``. Start at ``stream.py``.
+"""
+
+from mooring.net.stream import Endpoint, Stream, TcpStream
+
+__all__ = ["Endpoint", "Stream", "TcpStream"]

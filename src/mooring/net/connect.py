@@ -1,0 +1,171 @@
+"""Names to addresses, and sockets that leave from a chosen address. ``egress`` is the only caller."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeVar
+
+from mooring.errors import NameNotFound, Phase, SourceUnavailable
+from mooring.net.errors import phase
+from mooring.net.stream import CHUNK, Endpoint, TcpStream
+
+IPAddress = IPv4Address | IPv6Address
+StreamT = TypeVar("StreamT", bound=TcpStream)
+
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4))
+"""Seconds, seconds, probes: below the 240 s after which the shortest common NAT forgets an idle connection."""
+
+USER_TIMEOUT_MS = 90_000
+"""Milliseconds that sent bytes may stay unacknowledged. Without it a connection whose source address
+vanished stays ESTABLISHED for minutes, silent (measured)."""
+
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM})
+
+
+class DialledSocket(socket.socket):
+    """A socket that the dialer made. The tripwire lets only these connect."""
+
+    __slots__ = ()
+
+
+async def resolve(host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
+    """The addresses of a name, in the order the host's own resolver gives them, each once.
+
+    Whatever spelling came in, what goes out are parsed addresses of real socket addresses: the caller
+    judges those, never the string (``127.1`` and ``0x7f000001`` are 127.0.0.1 here).
+
+    Raises:
+        NameNotFound, ResolverTimeout.
+    """
+    loop = asyncio.get_running_loop()
+    with phase(Phase.RESOLVE, host):
+        try:
+            async with asyncio.timeout(timeout_s):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (UnicodeError, ValueError) as e:
+            raise NameNotFound(f"{host[:100]!r} is not a host name") from e
+    addresses = (ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found)
+    return list(dict.fromkeys(addresses))
+
+
+async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float) -> DialledSocket:
+    """A connected socket to ``remote`` that leaves from ``local``.
+
+    The port is left to the kernel at connect time (IP_BIND_ADDRESS_NO_PORT): bound the plain way, one
+    source has 28,232 ports for the whole Internet instead of for each server (measured).
+
+    Args:
+        local: the address to bind; None only for the hop to an operator's own proxy.
+        timeout_s: seconds for the handshake.
+
+    Raises:
+        SourceUnavailable: ``unplumbed``, ``ports_exhausted`` or ``no_route``: ours.
+        ConnectTimeout, ConnectionRefused, HostUnreachable: theirs.
+    """
+    family = socket.AF_INET6 if ":" in remote.host else socket.AF_INET
+    sock = DialledSocket(family, socket.SOCK_STREAM)
+    try:
+        _prepare(sock)
+        if local is not None:
+            _bind(sock, local)
+        await _connect(sock, remote, local, timeout_s)
+        if local is not None and ipaddress.ip_address(sock.getsockname()[0]) != local:
+            raise SourceUnavailable(f"the connection did not leave from {local}", reason="unplumbed")
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def open_stream(sock: DialledSocket, *, host: str, peer: Endpoint, stream_type: type[StreamT]) -> StreamT:
+    """The Stream over a connected socket; ``host`` is what a certificate will be verified against."""
+    name = sock.getsockname()
+    reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
+    local = Endpoint(str(ipaddress.ip_address(name[0])), int(name[1]))
+    return stream_type(reader, writer, host=host, local=local, peer=peer)
+
+
+def is_local(address: IPAddress) -> bool:
+    """Whether this host has the address: a bind succeeds."""
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def primary_addresses() -> list[IPAddress]:
+    """The addresses this host would leave from by itself: public ones first, loopback only if nothing else is.
+
+    Found by asking the kernel's routing table; nothing is sent.
+    """
+    found: list[IPAddress] = []
+    for family, probe in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with DialledSocket(family, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+            sock.connect((probe, 9))
+            found.append(ipaddress.ip_address(sock.getsockname()[0]))
+    named = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+    found += [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in named]
+    usable = [a for a in dict.fromkeys(found) if not (a.is_loopback or a.is_link_local) and is_local(a)]
+    usable.sort(key=lambda a: a.is_private)
+    return usable or [ipaddress.IPv4Address("127.0.0.1")]
+
+
+def _prepare(sock: DialledSocket) -> None:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+
+def _bind(sock: DialledSocket, local: IPAddress) -> None:
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+    try:
+        sock.bind((str(local), 0))
+    except OSError as e:
+        reason = "unplumbed" if e.errno in _NOT_HERE else "cannot_bind"
+        raise SourceUnavailable(
+            f"{local} is not an address of this host ({e.strerror})",
+            reason=reason,
+            hint=f"Add {local} to a network interface of this host, or change the source's `via`.",
+        ) from e
+
+
+async def _connect(sock: DialledSocket, remote: Endpoint, local: IPAddress | None, timeout_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    with phase(Phase.CONNECT, str(remote)):
+        try:
+            async with asyncio.timeout(timeout_s):
+                await loop.sock_connect(sock, (remote.host, remote.port))
+        except OSError as e:
+            if e.errno == errno.EADDRNOTAVAIL:
+                raise SourceUnavailable(f"{local} has no free port left for {remote}", reason="ports_exhausted") from e
+            if e.errno in _NO_WAY and not _has_route(remote, local):
+                raise SourceUnavailable(
+                    f"this host has no route from {local or 'here'} to {remote.host}", reason="no_route"
+                ) from e
+            raise
+
+
+def _has_route(remote: Endpoint, local: IPAddress | None) -> bool:
+    """Whether our own routing table knows a way: a UDP connect looks it up and sends nothing.
+
+    A router's ICMP answer and our own table give the same errno to TCP; only the second is our fault.
+    """
+    family = socket.AF_INET6 if ":" in remote.host else socket.AF_INET
+    with DialledSocket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            if local is not None:
+                sock.bind((str(local), 0))
+            sock.connect((remote.host, remote.port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,42 @@
+"""The tripwire: a connect that the dialer did not make is refused before its SYN leaves.
+
+It sees what goes through CPython's socket module (audit event ``socket.connect``), which is why the
+workers run on asyncio's stock loop: uvloop and compiled code connect unseen. What it cannot see, the
+kernel guard does (``mooring egress guard``).
+"""
+
+import socket
+import sys
+from typing import Any
+
+from mooring.net.connect import DialledSocket
+
+_state = {"armed": False}
+_exceptions: set[tuple[str, int]] = set()
+
+
+class UndialledConnect(PermissionError):
+    """Code of this process tried to connect by itself, past the dialer."""
+
+
+def arm(exceptions: set[tuple[str, int]]) -> None:
+    """Refuse, from now on and for good, every IP connect that the dialer did not make.
+
+    Args:
+        exceptions: (address, port) of the database and the object store: the two that are not dialled.
+    """
+    _exceptions.update(exceptions)
+    if not _state["armed"]:
+        _state["armed"] = True
+        sys.addaudithook(_hook)
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if event != "socket.connect":
+        return
+    sock, address = args
+    if isinstance(sock, DialledSocket) or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    if tuple(address[:2]) in _exceptions:
+        return
+    raise UndialledConnect(f"a connect to {address!r} was stopped: only the dialer connects")

@@ -1,0 +1,149 @@
+"""Bringing one folder of the stored copy in step with the server.
+
+A folder is first *filled*: every message of the window that is not stored yet, newest first, so that a
+fill that was interrupted anywhere simply goes on. Once filled it is *followed*: what is new, what
+changed, what is gone, by the cheapest means that the server offers.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import date
+
+import structlog
+
+from mooring.mail import Arrival, Folder, MailWriter
+from mooring.protocols.imap import FetchedMessage, ImapClient, Selected, UidSet
+
+log = structlog.get_logger()
+
+BATCH_MESSAGES = 200
+"""Messages of one transaction: below it commits dominate, above it a listing waits needlessly (measured)."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Bytes of one batch, and so of one pack; what bounds the memory of a fill with large messages."""
+FIRST_BATCH = 50
+"""Messages of a fill's first batch: one page, so that a listing has something to show at once."""
+LARGEST_MESSAGE = 200 * 1024 * 1024
+"""Bytes. A larger message is passed over; common servers take at most 50 to 150 MB."""
+BATCHES_AHEAD = 2
+"""Batches that are fetched while one is parsed and another is written."""
+
+
+class FolderSync:
+    """Keeps one folder in step, over a session that is its own for the time being."""
+
+    def __init__(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
+        self._client = client
+        self._writer = writer
+        self._folder = folder
+        self._highest_uid = 0
+
+    async def run(self, since: date) -> None:
+        """Fill or follow the folder.
+
+        Args:
+            since: the first day of the window.
+        """
+        folder, previous = self._folder, None
+        if folder.complete_at and folder.uid_validity and folder.highest_modseq and "QRESYNC" in self._client.enabled:
+            previous = (folder.uid_validity, folder.highest_modseq)
+        selected = await self._client.select(folder.wire_name, read_only=True, since=previous)
+        if folder.uid_validity != selected.uid_validity:
+            await self._writer.reset(folder, selected.uid_validity)
+            self._folder = folder = replace(folder, uid_validity=selected.uid_validity, uid_next=None, complete_at=None)
+            previous = None
+        if folder.complete_at is None:
+            await self._fill(since)
+        else:
+            await self._follow(selected, asked_qresync=previous is not None)
+        await self._writer.mark(
+            folder,
+            uid_next=max(selected.uid_next or 0, self._highest_uid + 1),
+            highest_modseq=selected.highest_modseq,
+            complete=True,
+        )
+
+    async def _fill(self, since: date) -> None:
+        stored = await self._writer.stored_flags(self._folder)
+        wanted = await self._client.search(since=since)
+        missing = UidSet.of(uid for uid in wanted if uid not in stored)
+        await self._store(missing, announce=False)
+        if stored:
+            await self._compare(stored)
+
+    async def _follow(self, selected: Selected, *, asked_qresync: bool) -> None:
+        folder = self._folder
+        if asked_qresync:
+            flags = {m.uid: m.flags for m in selected.changed if m.flags is not None and m.uid}
+            if flags or selected.vanished:
+                stored = await self._writer.stored_flags(folder)
+                await self._change(stored, flags, [uid for uid in stored if uid in selected.vanished])
+        elif selected.highest_modseq is None or selected.highest_modseq != folder.highest_modseq:
+            await self._compare(await self._writer.stored_flags(folder))
+        if selected.uid_next is None or folder.uid_next is None or selected.uid_next > folder.uid_next:
+            await self._store(UidSet.since(folder.uid_next or 1), announce=True)
+
+    async def _compare(self, stored: dict[int, frozenset[str]]) -> None:
+        """Hold all flags of the folder against the stored ones: works with every server."""
+        if not stored:
+            return
+        flags: dict[int, frozenset[str]] = {}
+        async for message in self._client.fetch_flags(UidSet.since(min(stored))):
+            if message.flags is not None:
+                flags[message.uid] = message.flags
+        await self._change(stored, flags, [uid for uid in stored if uid not in flags])
+
+    async def _change(
+        self, stored: dict[int, frozenset[str]], flags: dict[int, frozenset[str]], gone: list[int]
+    ) -> None:
+        changed = {uid: now for uid, now in flags.items() if uid in stored and _lasting(now) != stored[uid]}
+        if changed or gone:
+            await self._writer.change(
+                self._folder, flags={u: _lasting(f) for u, f in changed.items()}, gone=gone,
+                announce=self._folder.complete_at is not None,
+            )  # fmt: skip
+
+    async def _store(self, uids: UidSet, *, announce: bool) -> None:
+        """Fetch, parse and write: three steps of a line, each batch in one of them."""
+        if not uids:
+            return
+        fetched: asyncio.Queue[list[Arrival] | None] = asyncio.Queue(BATCHES_AHEAD)
+        try:
+            async with asyncio.TaskGroup() as line:
+                line.create_task(self._write(fetched, announce))
+                await self._fetch(uids, fetched, announce)
+        except BaseExceptionGroup as failures:
+            # Whatever failed first is the cause; the rest of the line was cancelled for it.
+            raise failures.exceptions[0] from None
+
+    async def _fetch(self, uids: UidSet, fetched: asyncio.Queue[list[Arrival] | None], announce: bool) -> None:
+        batch: list[Arrival] = []
+        size, limit = 0, BATCH_MESSAGES if announce else FIRST_BATCH
+        async for message in self._client.fetch(uids, max_literal=LARGEST_MESSAGE, newest_first=not announce):
+            self._highest_uid = max(self._highest_uid, message.uid)
+            arrival = self._arrival(message)
+            if arrival is None:
+                continue
+            batch.append(arrival)
+            size += len(arrival.raw)
+            if len(batch) >= limit or size >= BATCH_BYTES:
+                await fetched.put(batch)
+                batch, size, limit = [], 0, BATCH_MESSAGES
+        if batch:
+            await fetched.put(batch)
+        await fetched.put(None)
+
+    async def _write(self, fetched: asyncio.Queue[list[Arrival] | None], announce: bool) -> None:
+        while (arrivals := await fetched.get()) is not None:
+            await self._writer.add(self._folder, await self._writer.prepare(arrivals), announce=announce)
+
+    def _arrival(self, message: FetchedMessage) -> Arrival | None:
+        if message.body is None:
+            log.warning("sync.message_too_large", folder=self._folder.id, uid=message.uid, size=message.size)
+            return None
+        received = int(message.internal_date.timestamp()) if message.internal_date else 0
+        return Arrival(message.uid, _lasting(message.flags or frozenset()), received, message.body)
+
+
+def _lasting(flags: frozenset[str]) -> frozenset[str]:
+    """Flags that say something of the message, and not of the session that looks at it."""
+    return flags - {"\\Recent"}

@@ -1,0 +1,179 @@
+"""One held mailbox: connect, pass over all folders, then wait for news; again and again until the lease is lost."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import structlog
+
+from mooring.clock import Clock
+from mooring.egress import Traffic
+from mooring.errors import LostOwnership, MooringError, NotFound, ProviderFailure, ServerRefused
+from mooring.events import EventType, Fact, append
+from mooring.grants import Attempt, Grant, GrantStatus, Keys, Sessions, set_status, set_sync_health, way_of
+from mooring.jobs import Lease, fenced
+from mooring.mail import Folder, MailWriter, SpecialUse, find_special, folders_of
+from mooring.protocols.imap import ImapClient, MailboxStatus
+from mooring.store import Connection, Database, ObjectStore
+from mooring.sync.failures import as_stored
+from mooring.sync.folder import FolderSync
+from mooring.sync.folders import in_order
+
+log = structlog.get_logger()
+
+POLL_S = 30.0
+"""Seconds between looks at the folders that IDLE does not watch. An IDLE lasts no longer, which is shorter
+than any NAT's memory."""
+BLIND_POLL_S = 10.0
+"""Seconds between looks at the inbox of a server without IDLE."""
+COMPARE_S = 600.0
+"""Seconds after which a folder is compared as a whole on a server whose counters do not show changed flags."""
+FIRST_RETRY_S = 2.0
+LAST_RETRY_S = 300.0
+"""Seconds before a failed session is tried again: doubled from the first to the last, with jitter."""
+REFUSED_RETRY_S = 300.0
+"""Seconds after a refused login: trying a wrong password quickly gets an address banned."""
+STEADY_S = 60.0
+"""Seconds after which a session counts as having worked, so that its end is tried again quickly."""
+
+
+class MailboxSync:
+    """Synchronises one grant's mailbox for as long as the lease holds."""
+
+    def __init__(
+        self,
+        db: Database,
+        objects: ObjectStore,
+        keys: Keys,
+        sessions: Sessions,
+        clock: Clock,
+        *,
+        grant: Grant,
+        lease: Lease,
+        window: timedelta,
+    ) -> None:
+        self._db = db
+        self._objects = objects
+        self._keys = keys
+        self._sessions = sessions
+        self._clock = clock
+        self._grant = grant
+        self._lease = lease
+        self._window = window
+        self._counters: dict[str, tuple[MailboxStatus, float]] = {}
+
+    async def run(self) -> None:
+        """Return when the lease is lost, or the grant gone."""
+        retry_s = FIRST_RETRY_S
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                await self._session()
+            except (LostOwnership, NotFound):
+                return
+            except MooringError as e:
+                if loop.time() - started > STEADY_S:
+                    retry_s = FIRST_RETRY_S
+                if not await self._report(e):
+                    return
+                wait_s = REFUSED_RETRY_S if _is_refused_login(e) else retry_s
+                retry_s = min(retry_s * 2, LAST_RETRY_S)
+                await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
+
+    async def _session(self) -> None:
+        """One connection's life, which only an exception ends."""
+        key = await self._keys.data_key(self._grant)
+        credentials = await self._keys.credentials(self._grant)
+        writer = MailWriter(self._db, self._objects, self._clock, self._grant, self._lease, key)
+        way = way_of(self._grant, Traffic.SYNC)
+        client, attempt, _ = await self._sessions.imap(way, self._grant.settings.imap, credentials.imap_password)
+        try:
+            with attempt.reported():
+                if {"QRESYNC", "ENABLE"} <= await client.capabilities():
+                    await client.enable("QRESYNC")
+                await writer.remove_strays()
+                await self._pass(client, attempt, writer)
+                while True:
+                    await self._wait(client, attempt, writer)
+                    await self._pass(client, attempt, writer)
+        finally:
+            await client.aclose()
+
+    async def _pass(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
+        """Bring every folder in step; those whose counters did not move need no look."""
+        attempt.stage = "list"
+        listed = await client.list(with_status=True)
+        folders = in_order(await writer.set_folders(folders_of(self._grant.id, listed)))
+        told = {mailbox.wire: mailbox.status for mailbox in listed}
+        attempt.stage = "fetch"
+        for folder in folders:
+            if not folder.selectable:
+                continue
+            status = told.get(folder.wire_name) or await client.status(folder.wire_name)
+            if not self._is_in_step(folder, status):
+                await self._sync_folder(client, writer, folder)
+                self._counters[folder.id] = (status, asyncio.get_running_loop().time())
+        await writer.sweep()
+        async with fenced(self._db, self._lease) as tx:
+            await set_sync_health(tx, self._grant.id, None)
+            if await set_status(tx, self._grant.id, GrantStatus.VALID):
+                await self._tell(tx, EventType.GRANT_UPDATED)
+
+    async def _wait(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
+        """Follow the inbox as it changes, until it is time to look at the other folders."""
+        attempt.stage = "fetch"
+        loop = asyncio.get_running_loop()
+        until = loop.time() + POLL_S
+        idles = "IDLE" in await client.capabilities()
+        while (left := until - loop.time()) > 0:
+            inbox = find_special(await writer.folders(), SpecialUse.INBOX)
+            if inbox is not None:
+                await self._sync_folder(client, writer, inbox)
+            if inbox is not None and idles:
+                await client.idle(timeout_s=left)
+            else:
+                await asyncio.sleep(min(left, BLIND_POLL_S))
+
+    async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
+        """One folder. A server that refuses this one does not keep us from the others."""
+        since = (self._clock.now() - self._window).date()
+        try:
+            await FolderSync(client, writer, folder).run(since)
+        except ServerRefused as e:
+            await writer.fail(folder, {"stage": "fetch", "reason": "refused", "server_said": e.reply[:256]})
+
+    def _is_in_step(self, folder: Folder, status: MailboxStatus) -> bool:
+        """Whether the folder's counters say that nothing happened since it was last brought in step."""
+        if folder.complete_at is None or (folder.uid_validity, folder.uid_next) != (
+            status.uid_validity,
+            status.uid_next,
+        ):
+            return False
+        if status.highest_modseq is not None and folder.highest_modseq is not None:
+            return status.highest_modseq == folder.highest_modseq
+        before, at = self._counters.get(folder.id, (None, 0.0))
+        return before == status and asyncio.get_running_loop().time() - at < COMPARE_S
+
+    async def _report(self, error: MooringError) -> bool:
+        """Write why the session ended; False when that is no longer ours to say."""
+        log.info("sync.session_ended", grant=self._grant.id, **as_stored(error))
+        try:
+            async with fenced(self._db, self._lease) as tx:
+                await set_sync_health(tx, self._grant.id, as_stored(error))
+                if _is_refused_login(error) and await set_status(tx, self._grant.id, GrantStatus.INVALID):
+                    await self._tell(tx, EventType.GRANT_EXPIRED)
+        except LostOwnership:
+            return False
+        except MooringError as e:
+            log.warning("sync.health_not_written", grant=self._grant.id, error=str(e))
+        return True
+
+    async def _tell(self, tx: Connection, event: EventType) -> None:
+        grant = self._grant
+        fact = Fact(event, {"grant_id": grant.id, "provider": grant.provider})
+        await append(tx, application_id=grant.application_id, grant_id=grant.id, facts=[fact])
+
+
+def _is_refused_login(error: MooringError) -> bool:
+    return isinstance(error, ProviderFailure) and error.stage == "login" and error.reason == "authentication"

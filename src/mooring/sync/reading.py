@@ -1,0 +1,163 @@
+"""Reading mail for the doors: the stored copy, or live from the server as long as there is none (spec §6.9)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from mooring.clock import Clock
+from mooring.errors import InvalidRequest, NotFound
+from mooring.grants import Grant, Keys
+from mooring.mail import Attachment, Folder, MailReader, Message, MessageFilter, Page, SpecialUse, find_special, part_id
+from mooring.protocols.mime import headers, part
+from mooring.sync.live import INBOX, LiveMessage, LiveReader
+
+FRESH_S = 1.0
+"""Seconds for which it is remembered when a folder was last in step; it is asked for with every page."""
+REMEMBERED = 20_000
+
+
+class Mailbox:
+    """Folders, messages and attachments of any grant, for whoever asks."""
+
+    def __init__(self, reader: MailReader, live: LiveReader, keys: Keys, clock: Clock) -> None:
+        self._reader = reader
+        self._live = live
+        self._keys = keys
+        self._clock = clock
+        self._freshness: OrderedDict[tuple[str, str | None], tuple[float, datetime]] = OrderedDict()
+
+    async def folders(self, grant: Grant) -> tuple[list[Folder], datetime | None]:
+        """The folders, and how fresh they are; None: as of now, from the server."""
+        stored = await self._reader.folders(grant)
+        if stored:
+            return stored, grant.synced_at or max((f.fetched_at for f in stored if f.fetched_at), default=None)
+        return await self._live.folders(grant), None
+
+    async def folder(self, grant: Grant, folder: str) -> Folder:
+        """Raises: NotFound."""
+        found = next((f for f in (await self.folders(grant))[0] if f.id == folder), None)
+        if found is None:
+            raise NotFound(f"This grant has no folder {folder!r}.", hint="GET …/folders lists their ids.")
+        return found
+
+    async def messages(self, grant: Grant, wanted: MessageFilter, *, limit: int, cursor: str | None) -> Page:
+        """A page of messages, newest first. Without a folder, whether there is a stored copy is the inbox's matter.
+
+        Raises:
+            ProviderFailure, EgressError: nothing is stored, and the server could not be asked. Never an empty
+                page for "could not look".
+            InvalidRequest: no such folder, or a cursor that is none.
+        """
+        synced_at = await self._synced_at(grant, wanted.folder_id)
+        if synced_at is not None:
+            key = await self._keys.data_key(grant)
+            found, next_cursor = await self._reader.page(grant, key, wanted, limit=limit, cursor=cursor)
+            return Page(found, next_cursor, synced_at)
+        wire_name = INBOX if wanted.folder_id is None else (await self._known_folder(grant, wanted.folder_id)).wire_name
+        live = await self._live.messages(grant, wire_name)
+        return Page([m.message for m in live if _matches(m.message, wanted)][:limit], None, None)
+
+    async def message(self, grant: Grant, message: str) -> Message:
+        """Raises: NotFound; ProviderFailure, EgressError where nothing is stored yet."""
+        found = await self._reader.message(grant, await self._keys.data_key(grant), message)
+        return found or (await self._live_message(grant, message)).message
+
+    async def raw(self, grant: Grant, message: str) -> bytes:
+        """The message's bytes as the server has them. Raises: as ``message``."""
+        stored = await self._reader.raw(grant, await self._keys.data_key(grant), [message])
+        return stored[message] if message in stored else (await self._live_message(grant, message)).raw
+
+    async def headers(self, grant: Grant, message: str) -> list[tuple[str, str]]:
+        """All headers, decoded, in order. Raises: as ``message``."""
+        raw = await self.raw(grant, message)
+        return await asyncio.to_thread(headers, raw)
+
+    async def headers_of(self, grant: Grant, messages: Sequence[Message]) -> dict[str, list[tuple[str, str]]]:
+        """The headers of each of these messages, by id."""
+        found = await self._reader.raw(grant, await self._keys.data_key(grant), [m.id for m in messages])
+        for message in messages:
+            if message.id not in found:
+                found[message.id] = await self.raw(grant, message.id)
+        return await asyncio.to_thread(lambda: {identity: headers(raw) for identity, raw in found.items()})
+
+    async def attachment(self, grant: Grant, message: str, attachment: str) -> tuple[Attachment, bytes]:
+        """An attachment, and its bytes.
+
+        Raises:
+            NotFound: the message has no such attachment; otherwise as ``message``.
+        """
+        known = msgspec.json.decode((await self.message(grant, message)).attachments, type=list[Attachment])
+        info = next((a for a in known if a.id == attachment), None)
+        if info is None:
+            raise NotFound(f"The message has no attachment {attachment!r}.")
+        raw = await self.raw(grant, message)
+        decoded = await asyncio.to_thread(part, raw, part_id(attachment))
+        return info, decoded.data
+
+    async def _known_folder(self, grant: Grant, folder: str) -> Folder:
+        """The folder of a filter: an unknown id is a wrong request, not a missing resource (contract 4.1.1)."""
+        try:
+            return await self.folder(grant, folder)
+        except NotFound as e:
+            raise InvalidRequest(f"in={folder!r} is not the id of a folder of this grant.", hint=e.hint) from e
+
+    async def _synced_at(self, grant: Grant, folder: str | None) -> datetime | None:
+        """When what is stored of the folder (None: the inbox) was last in step; None when nothing is stored."""
+        now = self._clock.monotonic()
+        known = self._freshness.get((grant.id, folder))
+        if known is not None and now - known[0] < FRESH_S:
+            return known[1]
+        folders = await self._reader.plain_folders(grant)
+        found = (
+            find_special(folders, SpecialUse.INBOX)
+            if folder is None
+            else next((f for f in folders if f.id == folder), None)
+        )
+        if found is None and folder is not None and folders:
+            await self._known_folder(grant, folder)
+        if found is None or found.fetched_at is None:
+            return None
+        synced_at = found.synced_at or found.fetched_at
+        self._freshness[(grant.id, folder)] = (now, synced_at)
+        if len(self._freshness) > REMEMBERED:
+            self._freshness.popitem(last=False)
+        return synced_at
+
+    async def _live_message(self, grant: Grant, message: str) -> LiveMessage:
+        """A message that is not stored: not there, unless nothing is stored of the inbox at all."""
+        if await self._synced_at(grant, None) is None:
+            for found in await self._live.messages(grant):
+                if found.message.id == message:
+                    return found
+        raise NotFound(f"This grant has no message {message!r}.")
+
+
+def _matches(message: Message, wanted: MessageFilter) -> bool:
+    """Whether a live message is one of those asked for; the same rules as the stored copy's query."""
+
+    def has(addresses: tuple[str, ...], *lists: msgspec.Raw) -> bool:
+        held = {p["email"].lower() for raw in lists for p in msgspec.json.decode(raw)}
+        return not addresses or any(address.lower() in held for address in addresses)
+
+    everybody = (message.from_, message.to, message.cc, message.bcc)
+    return (
+        (wanted.unread is None or message.unread == wanted.unread)
+        and (wanted.starred is None or message.starred == wanted.starred)
+        and (wanted.thread_id is None or message.thread_id == wanted.thread_id)
+        and (wanted.received_before is None or message.date < wanted.received_before)
+        and (wanted.received_after is None or message.date > wanted.received_after)
+        and (wanted.subject is None or wanted.subject in message.subject)
+        and (wanted.has_attachment is None or _has_attachments(message) == wanted.has_attachment)
+        and has(wanted.from_, message.from_)
+        and has(wanted.to, message.to)
+        and has(wanted.cc, message.cc)
+        and has(wanted.bcc, message.bcc)
+        and has(wanted.any_email, *everybody)
+    )
+
+
+def _has_attachments(message: Message) -> bool:
+    return any(not a.is_inline for a in msgspec.json.decode(message.attachments, type=list[Attachment]))

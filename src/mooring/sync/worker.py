@@ -1,0 +1,101 @@
+"""The worker: claims mailboxes of its environments and synchronises each in a task of its own."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from mooring.clock import Clock
+from mooring.errors import MooringError
+from mooring.grants import Keys, Sessions, by_ids
+from mooring.jobs import Holder, Lease, LeaseKind
+from mooring.store import Database, ObjectStore
+from mooring.sync.mailbox import MailboxSync
+
+log = structlog.get_logger()
+
+LOOK_S = 0.5
+"""Seconds between looks at what can be claimed, and at what was lost."""
+DEFECT_S = 30.0
+"""Seconds a mailbox rests after a defect of ours, so that it does not run into it all the time."""
+CLAIM = 500
+"""Mailboxes claimed at once (5,000 in such batches took 0.1 s)."""
+
+
+class Worker:
+    """Holds mailboxes, and keeps them in step."""
+
+    def __init__(
+        self,
+        db: Database,
+        objects: ObjectStore,
+        keys: Keys,
+        sessions: Sessions,
+        clock: Clock,
+        holder: Holder,
+        *,
+        environments: list[str] | None,
+        window: timedelta,
+    ) -> None:
+        self._db = db
+        self._objects = objects
+        self._keys = keys
+        self._sessions = sessions
+        self._clock = clock
+        self._holder = holder
+        self._environments = environments
+        self._window = window
+        self._tasks: dict[Lease, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled; then give everything back."""
+        await self._holder.join()
+        heartbeat = asyncio.create_task(self._holder.run())
+        try:
+            while True:
+                try:
+                    await self._tend()
+                except MooringError as e:
+                    log.warning("worker.cannot_claim", error=str(e))
+                await asyncio.sleep(LOOK_S)
+        finally:
+            heartbeat.cancel()
+            await self._stop(list(self._tasks))
+            await self._holder.leave()
+
+    async def _tend(self) -> None:
+        """Start what was won, stop what was lost."""
+        await self._holder.claim(LeaseKind.MAILBOX, scopes=self._environments, limit=CLAIM)
+        held = await self._holder.held(LeaseKind.MAILBOX)
+        await self._stop([lease for lease in self._tasks if lease not in held])
+        for lease in [lease for lease, task in self._tasks.items() if task.done()]:
+            self._tasks.pop(lease)
+            await self._holder.release(lease)
+        new = {lease.subject: lease for lease in held if lease not in self._tasks}
+        for grant in await by_ids(self._db, list(new)):
+            lease = new[grant.id]
+            mailbox = MailboxSync(
+                self._db,
+                self._objects,
+                self._keys,
+                self._sessions,
+                self._clock,
+                grant=grant,
+                lease=lease,
+                window=self._window,
+            )
+            self._tasks[lease] = asyncio.create_task(self._guarded(mailbox, grant.id))
+
+    async def _guarded(self, mailbox: MailboxSync, grant_id: str) -> None:
+        """A defect of ours in one mailbox stays in that mailbox."""
+        try:
+            await mailbox.run()
+        except Exception:
+            log.exception("sync.defect", grant=grant_id)
+            await asyncio.sleep(DEFECT_S)
+
+    async def _stop(self, leases: list[Lease]) -> None:
+        tasks = [self._tasks.pop(lease) for lease in leases]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,74 @@
+"""UID sets: ranges in, ranges out, and never a list as long as a server pleases."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mooring.errors import InvalidRequest, RemoteProtocolError
+from mooring.protocols.imap.sequence import ALL, MAX_UID, UidSet, in_order
+
+_UIDS = st.sets(st.integers(1, 300), max_size=120)
+
+
+@pytest.mark.parametrize(
+    ("uids", "text"),
+    [([], ""), ([5], "5"), ([3, 1, 2, 2], "1:3"), ([1, 2, 4, 6, 7], "1:2,4,6:7"), ([MAX_UID - 1], "4294967294")],
+)
+def test_spelling(uids: list[int], text: str) -> None:
+    assert str(UidSet.of(uids)) == text
+
+
+@given(_UIDS, _UIDS)
+def test_a_set_of_ranges_is_a_set(one: set[int], two: set[int]) -> None:
+    a, b = UidSet.of(one), UidSet.of(two)
+    assert list(a) == sorted(one)
+    assert len(a) == len(one)
+    assert bool(a) is bool(one)
+    assert {uid for uid in range(302) if uid in a} == one
+    assert list(a | b) == sorted(one | two)
+    assert UidSet.parse(str(a)) == a
+
+
+@given(_UIDS, st.integers(1, 50), st.integers(8, 60))
+def test_batches_are_a_partition_within_their_limits(uids: set[int], count: int, chars: int) -> None:
+    batches = list(UidSet.of(uids).batches(count, chars))
+    assert [uid for batch in batches for uid in batch] == sorted(uids)
+    assert all(len(batch) <= count and len(str(batch)) <= chars for batch in batches)
+
+
+def test_full_batches() -> None:
+    sizes = [len(batch) for batch in UidSet.of([*range(1, 251), *range(300, 551)]).batches(200)]
+    assert sizes == [200, 200, 101]
+
+
+def test_an_open_range_is_one_batch() -> None:
+    assert [str(batch) for batch in UidSet.since(5).batches(10)] == ["5:*"]
+    assert [str(batch) for batch in (UidSet.of([1]) | UidSet.since(5)).batches(10)] == ["1,5:*"]
+    assert ALL.is_open
+    assert not UidSet.of([9]).is_open
+
+
+def test_a_hostile_range_costs_nothing() -> None:
+    everything = UidSet.parse("1:4294967295,7,3:5")
+    assert len(everything) == MAX_UID
+    assert 4_000_000_000 in everything
+    assert everything == ALL
+
+
+@pytest.mark.parametrize("text", ["0", "a", "1,", "1:2:3", "4294967296", "-1", "1 2", "99999999999999999999", "0:5"])
+def test_what_is_no_set(text: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        UidSet.parse(text)
+
+
+@pytest.mark.parametrize("uid", [0, -1, MAX_UID + 1])
+def test_what_is_no_uid(uid: int) -> None:
+    with pytest.raises(InvalidRequest):
+        UidSet.of([uid])
+    with pytest.raises(InvalidRequest):
+        UidSet.since(uid)
+
+
+def test_the_order_of_copyuid_is_kept() -> None:
+    assert in_order("304,319:320,5", 10) == [304, 319, 320, 5]
+    assert in_order("1:4294967295", 1000) is None
