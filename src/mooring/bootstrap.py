@@ -20,7 +20,7 @@ from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
-from mooring.sync import Calendars, LiveReader, Mailbox, Worker
+from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
 from mooring.vault import Vault
 
 POOL_CONNECTIONS = 10
@@ -146,8 +146,8 @@ async def _build(
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications),
         mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
-        calendars=Calendars(CalendarReader(db), sessions, keys, clock),
-        sender=Sender(db, objects, keys, sessions, reader, clock),
+        calendars=Calendars(CalendarReader(db), LiveCalendars(sessions, keys, clock), keys, clock),
+        sender=Sender(db, keys, sessions, reader, clock),
         copies=CopyKeeper(db, keys, sessions, clock),
         allowlist=allowlist,
     )

@@ -20,7 +20,7 @@ ME = "me"
 MAX_SECRET = 4096
 """Characters; ours have 43, and nobody needs to hash more than this."""
 
-_KEY_HINT = "Send it as `Authorization: Bearer <API key>`."
+_HINT = "Send the API key or access token as `Authorization: Bearer …`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ async def v2_grant_of(request: Req) -> Grant:
 def _bearer(request: Req) -> str:
     authorization = _authorization(request)
     if authorization.scheme != "bearer":
-        raise Unauthorized("The Authorization header holds no bearer token.", hint=_KEY_HINT)
+        raise Unauthorized("The Authorization header holds no bearer token.", hint=_HINT)
     return authorization.secret
 
 
@@ -112,7 +112,7 @@ def _authorization(request: Req) -> _Authorization:
         case _:
             found = _Authorization("raw", "" if separated else scheme)
     if not found.secret:
-        raise Unauthorized("The request says nothing of who is calling.", hint=_KEY_HINT)
+        raise Unauthorized("The request says nothing of who is calling.", hint=_HINT)
     if len(found.secret) > MAX_SECRET:
         raise Unauthorized("The Authorization header is longer than any of our secrets.")
     return found

@@ -4,6 +4,7 @@ No room below the doors knows a status. The table goes by class, most derived fi
 is ours, is logged once with its traceback, and says nothing of the inside to the caller.
 """
 
+import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -59,9 +60,8 @@ _FRAMEWORK: dict[int, tuple[Row, str]] = {
         "This path does not take this method.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (_TABLE[RequestTooLarge], "The request body is too large."),
-    HTTPStatus.BAD_REQUEST: (_TABLE[errors.InvalidRequest], ""),
 }
-"""What the framework says by itself; an empty text stands for its own words."""
+"""What the framework says by itself, in our words; whatever else it refuses keeps its own."""
 
 _INTERNAL = Row(HTTPStatus.INTERNAL_SERVER_ERROR, "api.internal_error", "api_error")
 
@@ -129,8 +129,13 @@ def write(problem: Problem, arrival: Arrival) -> bytes:
 
 
 def unexpected(error: BaseException, arrival: Arrival, method: str, template: str) -> Problem:
-    """Log what nobody foresaw, once, with its traceback; the answer carries the request id alone."""
-    log.error("api.unexpected", request_id=arrival.request_id, method=method, route=template, exc_info=error)
+    """Log what nobody foresaw, once; the answer carries the request id alone.
+
+    The traceback is written here and without local variables, whatever the logs are configured to show: those
+    hold passwords and Authorization headers.
+    """
+    lines = "".join(traceback.format_exception(error))
+    log.error("api.unexpected", request_id=arrival.request_id, method=method, route=template, exception=lines)
     return Problem(_INTERNAL, f"{_UNEXPECTED} Request id: {arrival.request_id}.")
 
 
@@ -147,11 +152,12 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
 
 
 def _framework(error: HTTPException) -> Problem | None:
-    known = _FRAMEWORK.get(error.status_code)
-    if known is None:
+    if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
-    row, message = known
-    return Problem(row, message or f"{error.detail}.", headers=dict(error.headers or {}))
+    refused = _TABLE[errors.InvalidRequest]
+    own = Row(HTTPStatus(error.status_code), refused.type, refused.bare)
+    row, message = _FRAMEWORK.get(error.status_code, (own, f"{error.detail}."))
+    return Problem(row, message, headers=dict(error.headers or {}))
 
 
 def _provider_failure(error: errors.ProviderFailure) -> Problem:

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mooring.applications import Application
-from mooring.calendars.types import Calendar, Event, EventPage, EventQuery
+from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.egress import LedgerEntry
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
-from mooring.send.types import Submission
+from mooring.send import Submission
 
 
 class ApplicationService(Protocol):

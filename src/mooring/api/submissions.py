@@ -1,7 +1,6 @@
 """A message to send, from what callers write: JSON, or multipart as either SDK frames it (contract 4.1.3)."""
 
 import base64
-import binascii
 import re
 from typing import Any
 
@@ -14,7 +13,7 @@ from mooring.api.doors import Req
 from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RequestTooLarge
 from mooring.errors import InvalidRequest
 from mooring.mail import Party
-from mooring.send.types import SentAttachment, Submission
+from mooring.send import SentAttachment, Submission
 
 TOTAL_LIMIT = 25 * 1024 * 1024
 """Bytes of a message with its attachments, decoded (contract 4.1.3)."""
@@ -152,18 +151,26 @@ def _submission(body: SendBody, attachments: tuple[SentAttachment, ...]) -> Subm
 
 def _decoded(attachment: AttachmentBody) -> SentAttachment:
     name = attachment.filename or "attachment"
-    try:
-        content = base64.b64decode("".join(attachment.content.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(f"The content of the attachment {name[:100]!r} is not valid base64.") from None
     inline = attachment.is_inline
     return SentAttachment(
         filename=name,
         content_type=attachment.content_type or "application/octet-stream",
-        content=content,
+        content=_from_base64(attachment.content, name),
         content_id=(attachment.content_id or "").strip("<>"),
         is_inline=attachment.content_disposition == "inline" if inline is None else inline,
     )
+
+
+def _from_base64(content: str, name: str) -> bytes:
+    """The bytes; lines are allowed, and looked for only where the plain reading fails, since this may be 34 MB."""
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode("".join(content.split()), validate=True)
+    except ValueError:
+        raise InvalidRequest(f"The content of the attachment {name[:100]!r} is not valid base64.") from None
 
 
 async def _multipart(request: Req) -> tuple[SendBody, list[SentAttachment]]:
@@ -184,10 +191,10 @@ async def _multipart(request: Req) -> tuple[SendBody, list[SentAttachment]]:
 
 async def _parts(request: Req) -> list[tuple[str, UploadFile | str]]:
     try:
-        return list((await request.form()).multi_items())
+        return list((await request.form()).items())
     except InternalServerException:
         raise InvalidPayload("The request body was cut short.") from None
-    except (UnicodeDecodeError, LookupError):
+    except (ValueError, LookupError):
         raise InvalidPayload("A field of the multipart body is not text in the charset that it names.") from None
 
 

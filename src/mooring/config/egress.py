@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from itertools import combinations
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -25,9 +25,11 @@ from mooring.errors import ConfigError
 Refuse = Callable[[tuple[str | int, ...], str, str], ConfigError]
 """Makes the error that points at a place of the file: (where, what is wrong, remedy)."""
 
-_REGION = re.compile(r"^[a-z0-9]+$")
+_REGION = re.compile(r"[a-z0-9]+")
 _DEFAULT_PROXY_PORT = {Carrier.SOCKS5: 1080, Carrier.HTTP: 3128}
 """The ports that these proxies listen on when nothing is said: RFC 1928 §3, and squid's."""
+_LONGEST_LOGIN = 255
+"""Bytes of a user name or a password that SOCKS5 can carry (RFC 1929 §2)."""
 
 
 class RawSource(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -67,46 +69,76 @@ def read_egress(raw_sources: list[RawSource], raw_pools: list[RawPool], refuse: 
 
 def _source(raw: RawSource, index: int, refuse: Refuse) -> SourceConfig:
     where = ("egress", "source", index)
+    if not raw.name.strip():
+        raise refuse((*where, "name"), "a source needs a name", 'Write one such as "v3-us-static-1".')
     try:
-        address = ip_address(raw.address)
+        address = _address(raw.address)
     except ValueError as e:
-        raise refuse(
-            (*where, "address"), f"{raw.address!r} is not an IP address", "Write the address that the far side sees."
-        ) from e
+        raise refuse((*where, "address"), str(e), "Write the address that the far side sees.") from None
     try:
         via = _via(raw.via, address)
     except ValueError as e:
         raise refuse(
             (*where, "via"), str(e), "Write bind, bind:ADDRESS, socks5://user:pass@host:port or http://host:port."
-        ) from e
+        ) from None
     return SourceConfig(raw.name, address, via, raw.weight)
+
+
+def _address(text: str) -> IPAddress:
+    """An address that one host can leave from, in the one spelling that lists are compared in.
+
+    Raises:
+        ValueError: it is none. Binding 0.0.0.0 or ``::``, above all, would let the kernel choose.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{address} is not the address of a host")
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        raise ValueError(f"{address} is an IPv4 address in disguise; write {address.ipv4_mapped}")
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise ValueError(f"{address} has a scope, so nobody beyond this link sees it")
+    return address
 
 
 def _via(text: str, address: IPAddress) -> Via:
     if text == "bind":
         return Via(Carrier.BIND, local=address)
     if text.startswith("bind:"):
-        local = ip_address(text.removeprefix("bind:"))
+        local = _address(text.removeprefix("bind:"))
         if local.version != address.version:
             raise ValueError(f"{local} and {address} are not of the same family")
         return Via(Carrier.BIND, local=local)
-    url = urlsplit(text)
-    if url.scheme not in {"socks5", "http"} or not url.hostname or url.path.strip("/"):
-        # Not repeated: the text may hold the proxy's password.
+    return _proxy(text)
+
+
+def _proxy(text: str) -> Via:
+    """A proxy by its URL. Nothing of the text is ever repeated: any part of it may be the password's."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("this is not a carrier; in a user name or a password write : / ? # @ as %3A …") from None
+    if url.scheme not in {"socks5", "http"} or not url.hostname or url.path.strip("/") or url.query or url.fragment:
         raise ValueError("this is not a carrier")
     carrier = Carrier(url.scheme)
+    username, password = unquote(url.username or ""), unquote(url.password or "")
+    if max(len(username.encode()), len(password.encode())) > _LONGEST_LOGIN:
+        raise ValueError(f"the user name or the password is longer than {_LONGEST_LOGIN} bytes")
     return Via(
         carrier,
         host=url.hostname,
-        port=url.port or _DEFAULT_PROXY_PORT[carrier],
-        username=unquote(url.username or ""),
-        password=unquote(url.password or ""),
+        port=port or _DEFAULT_PROXY_PORT[carrier],
+        username=username,
+        password=password,
     )
 
 
 def _pool(raw: RawPool, index: int, sources: dict[str, SourceConfig], refuse: Refuse) -> PoolConfig:
     where = ("egress", "pool", index)
-    if not _REGION.match(raw.region):
+    if not _REGION.fullmatch(raw.region):
         raise refuse((*where, "region"), f"{raw.region!r} is not a region", "Use lower-case letters and digits.")
     environment = EnvironmentName(raw.generation, raw.region, raw.kind)
     if raw.generation is Generation.WEBHOOK and raw.kind is not Kind.STATIC:

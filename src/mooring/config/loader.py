@@ -8,18 +8,21 @@ from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, cast
-from urllib.parse import urlsplit
+from typing import Any, cast
+from urllib.parse import unquote
 
 import msgspec
 
 from mooring.config.durations import parse_duration
 from mooring.config.egress import RawPool, RawSource, read_egress
 from mooring.config.lines import line_of
+from mooring.config.sections import Database, File, Modes, Policy, Section, Server
 from mooring.config.types import (
     Config,
     DatabaseConfig,
+    Generation,
     IPNetwork,
+    Kind,
     MigrationMode,
     PolicyConfig,
     ServerConfig,
@@ -30,84 +33,38 @@ from mooring.errors import ConfigError
 ENVIRONMENT_PREFIX = "MOORING_"
 """``MOORING_SERVER_LISTEN`` stands over ``[server] listen``, and so on for every single-valued key."""
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
+_REFERENCE = "docs/configuration.md explains every key."
 
-
-class _Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    pass
-
-
-class _Server(_Section, frozen=True):
-    listen: str = "127.0.0.1:8025"
-    public_url: str = ""
-
-
-class _Database(_Section, frozen=True):
-    url: str = "embedded:./data"
-
-
-class _Objects(_Section, frozen=True):
-    url: str = ""
-
-
-class _Egress(_Section, frozen=True):
-    source: list[RawSource] = []
-    pool: list[RawPool] = []
-
-
-class _Modes(_Section, frozen=True):
-    v2: MigrationMode = MigrationMode.STAGED
-    v3: MigrationMode = MigrationMode.DIRECT
-
-
-class _Policy(_Section, frozen=True):
-    static_ips: StaticIpsPolicy = StaticIpsPolicy.OPERATOR
-    staged_delay: str = "30m"
-    migration_mode: _Modes = _Modes()
-    subset: Positive = 2
-    connections_per_source_and_server: Positive = 20
-    allow_private_targets: list[str] = []
-
-
-class _Security(_Section, frozen=True):
-    key_file: str = "./mooring.keys"
-
-
-class _Sync(_Section, frozen=True):
-    window: str = "90d"
-
-
-class _Workers(_Section, frozen=True):
-    lease: str = "5s"
-
-
-class _Ledger(_Section, frozen=True):
-    retention: str = "90d"
-
-
-class _File(_Section, frozen=True):
-    server: _Server = _Server()
-    database: _Database = _Database()
-    objects: _Objects = _Objects()
-    egress: _Egress = _Egress()
-    policy: _Policy = _Policy()
-    security: _Security = _Security()
-    sync: _Sync = _Sync()
-    workers: _Workers = _Workers()
-    ledger: _Ledger = _Ledger()
+_WORDS: dict[str, tuple[str, ...]] = {
+    "generation": tuple(Generation),
+    "kind": tuple(Kind),
+    "static_ips": tuple(StaticIpsPolicy),
+    "v2": tuple(MigrationMode),
+    "v3": tuple(MigrationMode),
+}
+"""What the keys that take one of a few words take."""
 
 
 class Source:
-    """A TOML text and where it came from: what a refusal points into."""
+    """A TOML text and where it came from: what a refusal points into.
+
+    Attributes:
+        variables: for what an environment variable says instead of the text, its name.
+    """
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.text = text
+        self.variables: dict[tuple[str, str], str] = {}
 
     def refuse(self, where: tuple[str | int, ...], message: str, hint: str = "") -> ConfigError:
-        """The error for ``where``: file, line, what is wrong, and the remedy."""
+        """The error for ``where``: file and line (or the variable), what is wrong, and the remedy."""
         name = ".".join(str(part) for part in where if isinstance(part, str))
-        return ConfigError(f"{self.path}, line {line_of(self.text, where)}: {name}: {message}", hint=hint)
+        for (section, key), variable in self.variables.items():
+            if where[:2] == (section, key):
+                return ConfigError(f"the environment variable {variable} ({name}): {message}", hint=hint or _REFERENCE)
+        line = line_of(self.text, where)
+        return ConfigError(f"{self.path}, line {line}: {name}: {message}", hint=hint or _REFERENCE)
 
 
 def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -121,31 +78,62 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     except OSError as e:
         raise ConfigError(f"{path} cannot be read: {e.strerror}", hint="Run `mooring egress init` to write one.") from e
     except UnicodeDecodeError as e:
-        raise ConfigError(f"{path} is not UTF-8 text.") from e
+        line = e.object[: e.start].count(b"\n") + 1
+        raise ConfigError(f"{path}, line {line}: this is not UTF-8 text", hint="Save the file as UTF-8.") from e
     source = Source(path, text)
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
-        raise ConfigError(f"{path} is not valid TOML: {e}") from e
-    _overlay(tree, environ)
+        raise _not_toml(path, text, str(e)) from e
+    _overlay(source, tree, environ)
     return _build(source, _convert(source, tree))
 
 
-def _overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Put ``MOORING_SECTION_KEY`` over what the file says; numbers are read as numbers."""
-    for section in _File.__struct_fields__:
-        for key in _keys_of(section):
-            if (value := environ.get(f"{ENVIRONMENT_PREFIX}{section}_{key}".upper())) is not None:
-                table = cast(dict[str, Any], tree.setdefault(section, {}))
-                if key == "allow_private_targets":
-                    table[key] = [item.strip() for item in value.split(",") if item.strip()]
-                else:
-                    table[key] = int(value) if value.isdigit() else value
+def _not_toml(path: Path, text: str, message: str) -> ConfigError:
+    """The parser's error with its place in front, as all others have it."""
+    what, _, at = message.partition(" (at line ")
+    line = at.partition(",")[0] if at else str(len(text.splitlines()) or 1)
+    return ConfigError(
+        f"{path}, line {line}: this is not TOML: {what.partition(' (at end')[0]}",
+        hint='Texts stand in quotes, as in listen = "127.0.0.1:8025".',
+    )
 
 
-def _convert(source: Source, tree: dict[str, Any]) -> _File:
+def _overlay(source: Source, tree: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Put ``MOORING_SECTION_KEY`` over what the file says."""
+    for section in File.__struct_fields__:
+        for key, default in _single_valued(section).items():
+            variable = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
+            if (value := environ.get(variable)) is None:
+                continue
+            table = tree.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise source.refuse((section,), "this is a table", f"Write [{section}], and the keys below it.")
+            cast(dict[str, Any], table)[key] = _read(value, default)
+            source.variables[section, key] = variable
+
+
+def _single_valued(section: str) -> dict[str, object]:
+    """The keys of a section that one variable can hold, with their defaults."""
+    defaults: object = getattr(File(), section)
+    values = {key: getattr(defaults, key) for key in _keys_of(section)}
+    return {} if section == "egress" else {k: v for k, v in values.items() if not isinstance(v, Section)}
+
+
+def _read(value: str, default: object) -> object:
+    """A variable's text as the kind of thing that its key takes; where it is not one, the text, to be refused."""
+    match default:
+        case list():
+            return [item.strip() for item in value.split(",") if item.strip()]
+        case int() if value.isascii() and value.isdigit():
+            return int(value)
+        case _:
+            return value
+
+
+def _convert(source: Source, tree: dict[str, Any]) -> File:
     try:
-        return msgspec.convert(tree, _File)
+        return msgspec.convert(tree, File)
     except msgspec.ValidationError as e:
         message, _, at = str(e).partition(" - at `$")
         where = tuple(int(p) if p.isdigit() else p for p in re.findall(r"[A-Za-z0-9_]+", at.rstrip("`")))
@@ -154,7 +142,11 @@ def _convert(source: Source, tree: dict[str, Any]) -> _File:
             where = (*where, unknown[1])
             message = "there is no such key"
             hint = _suggest(where)
-        raise source.refuse(where, message, hint) from e
+        elif message.startswith("Invalid enum value"):
+            hint = f"It is one of: {', '.join(_WORDS.get(str(where[-1]), ()))}."
+        elif where in {("egress", "source"), ("egress", "pool")}:
+            hint = f"Each one is a table of its own that begins with [[{'.'.join(map(str, where))}]]."
+        raise source.refuse(where, message, hint) from None
 
 
 def _suggest(where: tuple[str | int, ...]) -> str:
@@ -172,31 +164,29 @@ def _known_keys(table: list[str]) -> list[str]:
         case ["egress", "pool"]:
             return list(RawPool.__struct_fields__)
         case ["policy", "migration_mode"]:
-            return list(_Modes.__struct_fields__)
+            return list(Modes.__struct_fields__)
         case [section]:
             return _keys_of(section)
         case _:
-            return list(_File.__struct_fields__)
+            return list(File.__struct_fields__)
 
 
 def _keys_of(section: str) -> list[str]:
-    defaults: _Section = getattr(_File(), section)
+    defaults: Section = getattr(File(), section)
     return list(defaults.__struct_fields__)
 
 
-def _build(source: Source, file: _File) -> Config:
+def _build(source: Source, file: File) -> Config:
     base = source.path.resolve().parent
     database = _database(source, base, file.database)
-    host, port = _listen(source, file.server.listen)
-    data = database.embedded or base / "data"
     return Config(
         path=source.path.resolve(),
-        server=ServerConfig(host, port, file.server.public_url or f"http://{file.server.listen}"),
+        server=_server(source, file.server),
         database=database,
         egress=read_egress(file.egress.source, file.egress.pool, source.refuse),
         policy=_policy(source, file.policy),
-        objects=_objects(base, data, file.objects.url),
-        key_file=(base / file.security.key_file).resolve(),
+        objects=_objects(base, database.embedded or base / "data", file.objects.url),
+        key_file=_key_file(source, base, database.embedded, file.security.key_file),
         window=_duration(source, ("sync", "window"), file.sync.window),
         lease=_duration(source, ("workers", "lease"), file.workers.lease),
         retention=_duration(source, ("ledger", "retention"), file.ledger.retention),
@@ -207,39 +197,69 @@ def _duration(source: Source, where: tuple[str, ...], text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as e:
-        raise source.refuse(where, str(e)) from e
+        raise source.refuse(where, str(e), "Write a number and a unit: 5s, 30m, 12h, 90d.") from e
 
 
-def _listen(source: Source, text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise source.refuse(("server", "listen"), f"{text!r} is not host:port, such as 127.0.0.1:8025")
-    return host.strip("[]"), int(port)
+def _server(source: Source, section: Server) -> ServerConfig:
+    host, _, port = section.listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise source.refuse(
+            ("server", "listen"), f"{section.listen!r} is not host:port", "Write one such as 127.0.0.1:8025."
+        )
+    url = section.public_url or f"http://{section.listen}"
+    if not url.startswith(("http://", "https://")):
+        raise source.refuse(
+            ("server", "public_url"),
+            f"{url!r} is not a URL",
+            "Write what browsers reach, such as https://mail.example.",
+        )
+    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"))
 
 
-def _database(source: Source, base: Path, section: _Database) -> DatabaseConfig:
-    if section.url.startswith("embedded:"):
-        return DatabaseConfig(embedded=(base / section.url.removeprefix("embedded:")).resolve())
-    if urlsplit(section.url).scheme in {"postgresql", "postgres"}:
-        return DatabaseConfig(url=section.url)
-    raise source.refuse(("database", "url"), "this is neither embedded:FOLDER nor postgresql://…")
+def _database(source: Source, base: Path, section: Database) -> DatabaseConfig:
+    scheme, _, rest = section.url.partition(":")
+    match scheme:
+        case "embedded" if rest:
+            return DatabaseConfig(embedded=(base / rest).resolve())
+        case "postgresql" | "postgres":
+            return DatabaseConfig(url=section.url)
+        case _:
+            # Not repeated: a URL of whatever kind may hold a password.
+            raise source.refuse(
+                ("database", "url"), "this is no database", "Write embedded:FOLDER, or postgresql://user:pass@host/db."
+            )
 
 
 def _objects(base: Path, data: Path, url: str) -> str:
     if not url:
         return (data / "objects").as_uri()
     if url.startswith("file:"):
-        return (base / url.removeprefix("file://").removeprefix("file:")).resolve().as_uri()
+        return (base / unquote(url.removeprefix("file://").removeprefix("file:"))).resolve().as_uri()
     return url
 
 
-def _policy(source: Source, section: _Policy) -> PolicyConfig:
+def _key_file(source: Source, base: Path, data: Path | None, text: str) -> Path:
+    path = (base / text).resolve()
+    if not text or path == base:
+        raise source.refuse(("security", "key_file"), "this is not the name of a file", "Write ./mooring.keys.")
+    if data is not None and path.is_relative_to(data):
+        raise source.refuse(
+            ("security", "key_file"),
+            f"{path} is inside the data folder, so that whoever copies the data has the keys to it",
+            "Put it beside this file, as ./mooring.keys.",
+        )
+    return path
+
+
+def _policy(source: Source, section: Policy) -> PolicyConfig:
     networks: list[IPNetwork] = []
     for text in section.allow_private_targets:
         try:
             networks.append(ip_network(text))
         except ValueError as e:
-            raise source.refuse(("policy", "allow_private_targets"), f"{e}; write CIDR, such as 10.0.0.0/8") from e
+            raise source.refuse(
+                ("policy", "allow_private_targets"), str(e), "Write networks as CIDR, such as 10.0.0.0/8."
+            ) from e
     return PolicyConfig(
         static_ips=section.static_ips,
         staged_delay=_duration(source, ("policy", "staged_delay"), section.staged_delay),

@@ -28,24 +28,27 @@ class Host:
 
 
 def starter_toml(host: Host) -> str:
-    """A configuration with the first address as the static pool v3-us, and a second one as the dynamic pool.
+    """A configuration with the first address as the static pool v3-us, and a second one, if any, as the dynamic pool.
 
     Raises:
         ValueError: the host has no address at all.
     """
     if not host.addresses:
         raise ValueError("this host has no address")
-    parts = [_HEAD, _pool("static", host.addresses[0])]
-    if len(host.addresses) > 1:
-        parts.append(_pool("dynamic", host.addresses[1]))
+    first, *others = host.addresses
+    # Of one family, so that both pools reach the same servers.
+    second = next((a for a in others if a.version == first.version), others[0] if others else None)
+    parts = [_HEAD, _pool("static", first)]
+    if second is not None:
+        parts.append(_pool("dynamic", second))
     else:
         parts.append(
             "\n# This host has one address, so there is no dynamic pool: what it would carry is answered with 503.\n"
         )
-    if any(a.is_private for a in host.addresses[:2]):
+    if first.is_private or (second is not None and second.is_private):
         parts.append(
-            "\n# The address above is private: put the one that the outside sees into `address`,\n"
-            '# and keep this one as via = "bind:…". `mooring egress check` compares the two.\n'
+            "\n# An address above is private: put the one that the outside sees into `address`,\n"
+            '# and keep the private one as via = "bind:…". `mooring egress check` compares the two.\n'
         )
     return "".join(parts)
 

@@ -1,6 +1,6 @@
 """The configuration as frozen values; each room is handed only its own section.
 
-The names are those of ``mooring.toml``. Durations are seconds, paths are absolute, networks and
+The names are those of ``mooring.toml``. Durations are time deltas, paths are absolute, networks and
 addresses are parsed: whoever holds a section never parses again.
 """
 
@@ -71,7 +71,8 @@ class Via:
     def __str__(self) -> str:
         if self.carrier is Carrier.BIND:
             return f"bind:{self.local}"
-        return f"{self.carrier}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.carrier}://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
@@ -26,6 +28,11 @@ _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM})
 
 
+_RESOLVERS = ThreadPoolExecutor(64, thread_name_prefix="resolve")
+"""Threads of their own, and many: the C library's look-up cannot be cancelled, and one name server that stays
+silent must not hold up everybody else's names."""
+
+
 class DialledSocket(socket.socket):
     """A socket that the dialer made. The tripwire lets only these connect."""
 
@@ -42,11 +49,12 @@ async def resolve(host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
         NameNotFound, ResolverTimeout.
     """
     loop = asyncio.get_running_loop()
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     with phase(Phase.RESOLVE, host):
         try:
             async with asyncio.timeout(timeout_s):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (UnicodeError, ValueError) as e:
+                found = await loop.run_in_executor(_RESOLVERS, look_up)
+        except (UnicodeError, ValueError, OverflowError) as e:
             raise NameNotFound(f"{host[:100]!r} is not a host name") from e
     addresses = (ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found)
     return list(dict.fromkeys(addresses))
@@ -63,11 +71,10 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
         timeout_s: seconds for the handshake.
 
     Raises:
-        SourceUnavailable: ``unplumbed``, ``ports_exhausted`` or ``no_route``: ours.
+        SourceUnavailable: ``unplumbed``, ``no_sockets``, ``ports_exhausted`` or ``no_route``: ours.
         ConnectTimeout, ConnectionRefused, HostUnreachable: theirs.
     """
-    family = socket.AF_INET6 if ":" in remote.host else socket.AF_INET
-    sock = DialledSocket(family, socket.SOCK_STREAM)
+    sock = _new_socket(socket.AF_INET6 if ":" in remote.host else socket.AF_INET)
     try:
         _prepare(sock)
         if local is not None:
@@ -84,7 +91,11 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
 async def open_stream(sock: DialledSocket, *, host: str, peer: Endpoint, stream_type: type[StreamT]) -> StreamT:
     """The Stream over a connected socket; ``host`` is what a certificate will be verified against."""
     name = sock.getsockname()
-    reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
+    try:
+        reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
+    except BaseException:
+        sock.close()
+        raise
     local = Endpoint(str(ipaddress.ip_address(name[0])), int(name[1]))
     return stream_type(reader, writer, host=host, local=local, peer=peer)
 
@@ -101,8 +112,9 @@ def is_local(address: IPAddress) -> bool:
 
 
 def primary_addresses() -> list[IPAddress]:
-    """The addresses this host would leave from by itself: public ones first, loopback only if nothing else is.
+    """The addresses this host would leave from by itself: IPv4 first, then public ones; loopback if nothing else is.
 
+    IPv4 before a public IPv6 address, since there are mail servers without IPv6, and hardly any without IPv4.
     Found by asking the kernel's routing table; nothing is sent.
     """
     found: list[IPAddress] = []
@@ -110,11 +122,23 @@ def primary_addresses() -> list[IPAddress]:
         with DialledSocket(family, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
             sock.connect((probe, 9))
             found.append(ipaddress.ip_address(sock.getsockname()[0]))
-    named = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
-    found += [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in named]
+    with contextlib.suppress(OSError, UnicodeError):
+        named = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+        found += [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in named]
     usable = [a for a in dict.fromkeys(found) if not (a.is_loopback or a.is_link_local) and is_local(a)]
-    usable.sort(key=lambda a: a.is_private)
+    usable.sort(key=lambda a: (a.version, a.is_private))
     return usable or [ipaddress.IPv4Address("127.0.0.1")]
+
+
+def _new_socket(family: socket.AddressFamily) -> DialledSocket:
+    try:
+        return DialledSocket(family, socket.SOCK_STREAM)
+    except OSError as e:
+        raise SourceUnavailable(
+            f"this process can open no further socket ({e.strerror})",
+            reason="no_sockets",
+            hint="The operator raises the limit of open files (ulimit -n), or spreads the work over more processes.",
+        ) from e
 
 
 def _prepare(sock: DialledSocket) -> None:
@@ -147,7 +171,9 @@ async def _connect(sock: DialledSocket, remote: Endpoint, local: IPAddress | Non
                 await loop.sock_connect(sock, (remote.host, remote.port))
         except OSError as e:
             if e.errno == errno.EADDRNOTAVAIL:
-                raise SourceUnavailable(f"{local} has no free port left for {remote}", reason="ports_exhausted") from e
+                raise SourceUnavailable(
+                    f"{local or 'this host'} has no free port left for {remote}", reason="ports_exhausted"
+                ) from e
             if e.errno in _NO_WAY and not _has_route(remote, local):
                 raise SourceUnavailable(
                     f"this host has no route from {local or 'here'} to {remote.host}", reason="no_route"

@@ -27,6 +27,8 @@ _TIMEOUTS: dict[Phase, type[NetworkError]] = {
     Phase.WRITE: WriteTimeout,
 }
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ENOPROTOOPT})
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY, socket.EAI_SERVICE})
+"""What the resolver knows for sure. Everything else (no answer, no memory, no file descriptor) says nothing of the name."""
 
 
 @contextmanager
@@ -78,9 +80,9 @@ def translate(error: OSError | EOFError, current: Phase, peer: str) -> NetworkEr
 
 
 def _resolver(error: socket.gaierror, peer: str) -> NetworkError:
-    if error.errno == socket.EAI_AGAIN:
-        return ResolverTimeout(f"the name of {peer} could not be looked up just now", detail=error.strerror or "")
-    return NameNotFound(f"the name of {peer} has no address", detail=error.strerror or "")
+    if error.errno in _NO_SUCH_NAME:
+        return NameNotFound(f"the name of {peer} has no address", detail=error.strerror or "")
+    return ResolverTimeout(f"the name of {peer} could not be looked up just now", detail=error.strerror or "")
 
 
 def _tls(error: OSError | EOFError, peer: str) -> TLSFailed:

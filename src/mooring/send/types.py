@@ -1,8 +1,9 @@
 """What somebody wants to send."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from mooring.mail.types import Party
+from mooring.mail import Party
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,18 @@ class Submission:
     attachments: tuple[SentAttachment, ...] = ()
     reply_to_message_id: str = ""
     custom_headers: tuple[tuple[str, str], ...] = ()
+
+
+class SubmissionState(StrEnum):
+    """How far a submission has come; it never goes back."""
+
+    #: written down; no server has seen it
+    INTENDED = "intended"
+    #: being handed over
+    SENDING = "sending"
+    #: a server has taken responsibility for it
+    SENT = "sent"
+    #: nobody got it
+    REFUSED = "refused"
+    #: handed over at least in part, and never answered; never repeated by itself
+    UNKNOWN = "unknown"

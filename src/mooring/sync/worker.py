@@ -7,9 +7,10 @@ import structlog
 
 from mooring.clock import Clock
 from mooring.errors import MooringError
-from mooring.grants import Keys, Sessions, by_ids
+from mooring.grants import Grant, Keys, Sessions, by_ids
 from mooring.jobs import Holder, Lease, LeaseKind
 from mooring.store import Database, ObjectStore
+from mooring.sync.calendars import CalendarSync
 from mooring.sync.mailbox import MailboxSync
 
 log = structlog.get_logger()
@@ -84,15 +85,34 @@ class Worker:
                 lease=lease,
                 window=self._window,
             )
-            self._tasks[lease] = asyncio.create_task(self._guarded(mailbox, grant.id))
+            self._tasks[lease] = asyncio.create_task(self._guarded(mailbox, grant, lease))
 
-    async def _guarded(self, mailbox: MailboxSync, grant_id: str) -> None:
-        """A defect of ours in one mailbox stays in that mailbox."""
+    async def _guarded(self, mailbox: MailboxSync, grant: Grant, lease: Lease) -> None:
+        """A defect of ours in one mailbox stays in that mailbox; its calendars are held for as long as it is."""
+        calendars = asyncio.create_task(self._hold_calendars(grant, lease))
         try:
             await mailbox.run()
         except Exception:
-            log.exception("sync.defect", grant=grant_id)
+            log.exception("sync.defect", grant=grant.id)
             await asyncio.sleep(DEFECT_S)
+        finally:
+            calendars.cancel()
+            await asyncio.gather(calendars, return_exceptions=True)
+
+    async def _hold_calendars(self, grant: Grant, lease: Lease) -> None:
+        """Keep the calendars in step, where the grant has any; a defect of ours in them stops no mail."""
+        server = grant.settings.caldav
+        if server is None:
+            return
+        calendars = CalendarSync(self._db, self._keys, self._sessions, grant=grant, server=server, lease=lease)
+        while True:
+            try:
+                await calendars.run()
+            except Exception:
+                log.exception("sync.defect", grant=grant.id, part="calendars")
+                await asyncio.sleep(DEFECT_S)
+            else:
+                return
 
     async def _stop(self, leases: list[Lease]) -> None:
         tasks = [self._tasks.pop(lease) for lease in leases]

@@ -20,7 +20,7 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
     async with open_installation(config, environments=environments) as installation:
         tasks = [
             asyncio.create_task(installation.worker(environments).run()),
-            asyncio.create_task(installation.copies.run()),
+            asyncio.create_task(installation.copies.run(environments)),
             asyncio.create_task(_keep_partitions(installation)),
         ]
         stopped = asyncio.create_task(until_stopped(supervised=supervised))

@@ -172,10 +172,12 @@ async def test_a_refusal_comes_after_the_messages_that_came_before_it() -> None:
         f"C: M4 UID FETCH {BATCH + 1} {ITEMS}",
         message(1, b"one"),
         "S: M3 NO [SERVERBUG] Some of the requested messages no longer exist",
+        "S: * OK " + "." * 1000,
         message(BATCH + 1, b"two"),
         "S: M4 OK done",
         "C: M5 NOOP",
         "S: M5 OK done",
+        chunk=64,
     )
     fetch = client.fetch(UidSet(((1, BATCH + 1),)))
     assert [(await anext(fetch)).uid, (await anext(fetch)).uid] == [1, BATCH + 1]

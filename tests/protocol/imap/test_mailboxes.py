@@ -133,6 +133,20 @@ async def test_quick_resynchronisation() -> None:
     stream.assert_done()
 
 
+async def test_known_uids_that_fill_no_line_are_left_out_whole() -> None:
+    client, stream = await logged_in(
+        "C: M2 ENABLE QRESYNC",
+        "S: * ENABLED QRESYNC",
+        "S: M2 OK done",
+        'C: M3 SELECT "INBOX" (QRESYNC (7 40))',
+        "S: * OK [UIDVALIDITY 7] valid",
+        "S: M3 OK done",
+    )
+    await client.enable("QRESYNC")
+    await client.select("INBOX", since=(7, 40), known=UidSet.of(range(1, 10_000, 2)))
+    stream.assert_done()
+
+
 async def test_quick_resynchronisation_must_be_enabled() -> None:
     client, stream = await logged_in()
     with pytest.raises(InvalidRequest):

@@ -200,6 +200,8 @@ async def test_append_waits_for_leave_and_sends_large_mail_in_pieces() -> None:
         "S: M4 NO [OVERQUOTA] no room",
         "C: M5 NOOP",
         "S: M5 OK done",
+        heard(b'M6 APPEND "Sent" {5+}\r\nsmall\r\n'),
+        "S: M6 OK done",
         offers="IMAP4rev1 LITERAL-",
     )
     await client.append("Sent", message)
@@ -207,6 +209,7 @@ async def test_append_waits_for_leave_and_sends_large_mail_in_pieces() -> None:
         await client.append("Sent", message)
     assert caught.value.code == "OVERQUOTA"
     await client.noop()
+    await client.append("Sent", b"small")
     stream.assert_done()
 
 

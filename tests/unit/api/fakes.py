@@ -9,14 +9,14 @@ import msgspec
 
 from mooring.api import Services
 from mooring.applications import Application, StaticIps
-from mooring.calendars.types import Calendar, Event, EventPage, EventQuery
+from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import SystemClock
 from mooring.config import Generation, Kind
 from mooring.egress import LedgerEntry
 from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
-from mooring.send.types import Submission
+from mooring.send import Submission
 
 V3_KEY = "v3-key"
 V2_SECRET = "v2-secret"

@@ -38,6 +38,10 @@ from mooring.protocols.imap.types import (
 
 SEEN = frozenset({"\\Seen"})
 CEST = timezone(timedelta(hours=2))
+WITH_EVERYTHING = (
+    b'* 1 FETCH (UID 9 FLAGS (\\Seen) INTERNALDATE " 1-Jul-2024 12:05:09 +0200" MODSEQ (5) '
+    b"RFC822.SIZE 44 BODY[] {4}\r\na)\r\n)"
+)
 
 
 def parsed(data: bytes) -> Event:
@@ -140,8 +144,7 @@ def test_response_text_is_kept_whole(raw: bytes, code: str | None, arguments: st
     ("data", "message"),
     [
         (
-            b'* 1 FETCH (UID 9 FLAGS (\\Seen) INTERNALDATE " 1-Jul-2024 12:05:09 +0200"  MODSEQ (5) '
-            b"RFC822.SIZE 44 BODY[] {4}\r\na)\r\n)",
+            WITH_EVERYTHING,
             FetchedMessage(9, 1, SEEN, datetime(2024, 7, 1, 12, 5, 9, tzinfo=CEST), 44, 5, b"a)\r\n"),
         ),
         (b"* 2 FETCH (FLAGS (\\SEEN))", FetchedMessage(0, 2, SEEN)),

@@ -12,7 +12,7 @@ from mooring.api.doors import Req, door, services_of
 from mooring.api.submissions import PartyList, idempotency_key_of, parties, sender
 from mooring.api.v2.views import MessageView, message_view
 from mooring.errors import InvalidRequest
-from mooring.send.types import Submission
+from mooring.send import Submission
 
 _UNSUPPORTED = ("file_ids", "draft_id", "tracking", "metadata")
 

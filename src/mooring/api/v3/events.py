@@ -7,7 +7,7 @@ from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.api.queries import Query, query_of
-from mooring.calendars.types import Event, EventQuery
+from mooring.calendars import Event, EventQuery
 
 _FILTERS = ("start", "end", "title", "location", "description", "ical_uid", "busy", "show_cancelled")
 _REFUSED = ("metadata_pair", "attendees", "master_event_id", "updated_before", "updated_after", "event_type")

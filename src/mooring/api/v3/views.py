@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from mooring.api.answers import unix
-from mooring.calendars.types import Calendar
+from mooring.calendars import Calendar
 from mooring.grants import Grant, settings_as_api
 from mooring.mail import Attachment, Folder, SpecialUse
 

@@ -65,6 +65,8 @@ class _Expansion:
         """The events of one series: its occurrences, or what there is when nothing recurs."""
         if not any(one.event.rrule or one.rdates or one.recurrence_id for one in members):
             return [one.event for one in members]
+        if self._looked_at >= _MAX_LOOKED_AT:
+            return [_marked(one.event, "too many occurrences in one object") for one in members]
         members = [self._tamed(one) for one in members]
         try:
             return [_occurrence(members, component) for component in self._occurrences(members)]

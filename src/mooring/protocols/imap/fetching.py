@@ -31,8 +31,9 @@ _SECTIONS = frozenset({"", "HEADER", "TEXT"})
 class FetchStream(AsyncIterator[FetchedMessage]):
     """The messages of one fetch, as they come. A UID that brings no message belongs to one that is gone.
 
-    Nothing is sent before the first message is asked for. Another command on the same client ends the stream:
-    what is on the way is then thrown away, and going on raises ClientBusy.
+    Nothing is sent before the first message is asked for. When the server refuses a batch, no further one is asked
+    for, and the refusal is raised after the messages that were on the way. Another command on the same client ends
+    the stream: what is on the way is then thrown away, and going on raises ClientBusy.
     """
 
     __slots__ = (
@@ -109,7 +110,7 @@ class FetchStream(AsyncIterator[FetchedMessage]):
 
     @property
     def is_over(self) -> bool:
-        """Whether everything was asked for and answered, or something was refused."""
+        """Whether all that was asked for is answered, and nothing more will be asked for."""
         return self._is_exhausted and not self._tags
 
     def next_command(self) -> Command | None:
@@ -136,9 +137,8 @@ class FetchStream(AsyncIterator[FetchedMessage]):
             case Tagged(tag=tag) if tag in self._tags:
                 self._tags.discard(tag)
                 if event.status is not Status.OK:
-                    self._failure = refusal(host, Verb.UID_FETCH, event)
+                    self._failure = self._failure or refusal(host, Verb.UID_FETCH, event)
                     self._is_exhausted = True
-                    self._tags.clear()
             case Vanished(uids=uids, earlier=True):
                 self._vanished |= uids
             case _:

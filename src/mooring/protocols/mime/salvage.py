@@ -44,9 +44,8 @@ class Salvage:
 
     def part(self, raw: bytes, *, depth: int = 0, default: str = "text/plain") -> Part:
         """The tree of these bytes, which are a header, an empty line and a body."""
-        start = beginning(raw) if depth == 0 else 0
         block = raw_header_block(raw)
-        body = raw[start + len(block) :]
+        body = raw[beginning(raw) + len(block) :]
         head = _Head(block)
         declared = head.get("content-type")
         content_type = token(declared)

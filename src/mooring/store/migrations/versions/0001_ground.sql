@@ -239,36 +239,47 @@ CREATE TABLE calendars (
     PRIMARY KEY (grant_id, id)
 );
 
-CREATE TABLE calendar_objects (
+CREATE TABLE calendar_objects (                       -- a row for each event, or series, of an iCalendar object
     grant_id    text NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
     calendar_id text NOT NULL,
+    id          text NOT NULL,                        -- the event's id: of the object's URL and the UID
     href        text NOT NULL,
     etag        text NOT NULL,
-    body        bytea NOT NULL,                       -- the iCalendar object, compressed and encrypted
-    first_start bigint,                               -- unix seconds the object may have occurrences from …
+    uid         text NOT NULL,
+    recurring   boolean NOT NULL,
+    body        bytea NOT NULL,                       -- the whole iCalendar object, compressed and encrypted
+    first_start bigint,                               -- unix seconds it may happen from (null: it never does) …
     last_end    bigint,                               -- … and to; null: without end
-    PRIMARY KEY (grant_id, calendar_id, href)
+    PRIMARY KEY (grant_id, calendar_id, id)
 );
+ALTER TABLE calendar_objects ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX calendar_objects_earliest ON calendar_objects (grant_id, calendar_id, first_start, id COLLATE "C")
+    WHERE NOT recurring;
+CREATE INDEX calendar_objects_recurring ON calendar_objects (grant_id, calendar_id) WHERE recurring;
 
 -- send --------------------------------------------------------------------------------------------
 CREATE TABLE submissions (
-    grant_id        text NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
-    id              text NOT NULL,
-    idempotency_key text,
-    request_hash    bytea NOT NULL,
-    state           text NOT NULL CHECK (state IN ('intended', 'sending', 'sent', 'refused', 'unknown')),
-    raw             bytea,                            -- packed; kept until the copy in Sent is there
+    grant_id          text NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    id                text NOT NULL,
+    idempotency_key   text,
+    request_hash      bytea NOT NULL,
+    state             text NOT NULL CHECK (state IN ('intended', 'sending', 'sent', 'refused', 'unknown')),
+    given_up_at       timestamptz NOT NULL,           -- intended or sending after this: whoever sent it is gone
+    message_id        text NOT NULL,                  -- of the content (spec §6.19)
     message_id_header text NOT NULL,
-    response        jsonb,
-    error           jsonb,
-    copy_state      text NOT NULL DEFAULT 'none' CHECK (copy_state IN ('none', 'pending', 'done')),
-    copy_due_at     timestamptz,
-    copy_attempts   integer NOT NULL DEFAULT 0,
-    created_at      timestamptz NOT NULL DEFAULT now(),
+    raw               bytea,                          -- compressed, encrypted; until the copy in Sent is there
+    response          bytea,                          -- the same of the answer; for the next request with this key
+    error             jsonb,
+    copy_state        text NOT NULL DEFAULT 'none' CHECK (copy_state IN ('none', 'pending', 'done')),
+    copy_due_at       timestamptz,
+    copy_attempts     integer NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (grant_id, id)
 );
+ALTER TABLE submissions ALTER COLUMN raw SET STORAGE EXTERNAL, ALTER COLUMN response SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX submissions_idempotency ON submissions (grant_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX submissions_copies ON submissions (copy_due_at) WHERE copy_state = 'pending';
+CREATE INDEX submissions_under_way ON submissions (given_up_at) WHERE state IN ('intended', 'sending');
 
 -- allowlist ---------------------------------------------------------------------------------------
 CREATE TABLE address_lists (                          -- every list that was ever published, the newest last

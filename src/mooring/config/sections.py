@@ -1,0 +1,74 @@
+"""The sections of ``mooring.toml`` as they are written: names, shapes and defaults, not yet what they mean."""
+
+from typing import Annotated
+
+import msgspec
+
+from mooring.config.egress import RawPool, RawSource
+from mooring.config.types import MigrationMode, StaticIpsPolicy
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+class Server(Section, frozen=True):
+    listen: str = "127.0.0.1:8025"
+    public_url: str = ""
+
+
+class Database(Section, frozen=True):
+    url: str = "embedded:./data"
+
+
+class Objects(Section, frozen=True):
+    url: str = ""
+
+
+class Egress(Section, frozen=True):
+    source: list[RawSource] = []
+    pool: list[RawPool] = []
+
+
+class Modes(Section, frozen=True):
+    v2: MigrationMode = MigrationMode.STAGED
+    v3: MigrationMode = MigrationMode.DIRECT
+
+
+class Policy(Section, frozen=True):
+    static_ips: StaticIpsPolicy = StaticIpsPolicy.OPERATOR
+    staged_delay: str = "30m"
+    migration_mode: Modes = Modes()
+    subset: Positive = 2
+    connections_per_source_and_server: Positive = 20
+    allow_private_targets: list[str] = []
+
+
+class Security(Section, frozen=True):
+    key_file: str = "./mooring.keys"
+
+
+class Sync(Section, frozen=True):
+    window: str = "90d"
+
+
+class Workers(Section, frozen=True):
+    lease: str = "5s"
+
+
+class Ledger(Section, frozen=True):
+    retention: str = "90d"
+
+
+class File(Section, frozen=True):
+    server: Server = Server()
+    database: Database = Database()
+    objects: Objects = Objects()
+    egress: Egress = Egress()
+    policy: Policy = Policy()
+    security: Security = Security()
+    sync: Sync = Sync()
+    workers: Workers = Workers()
+    ledger: Ledger = Ledger()
