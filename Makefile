@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 RUNTIME := .venv/.runtime-installed
+DEMO := .venv/.demo-installed
 DEV := .venv/.dev-installed
 LOCKS := requirements-build.lock requirements.lock pyproject.toml
 
@@ -17,7 +18,7 @@ help: ## print this list
 up: $(RUNTIME) ## run Mooring on this machine until Ctrl-C
 	@exec .venv/bin/mooring up
 
-demo: $(RUNTIME) ## the whole story in one terminal, without root and without a mailbox
+demo: $(DEMO) ## the whole story in one terminal, without root and without a mailbox
 	@exec .venv/bin/mooring demo
 
 test: check ## all checks, then every floor of tests; installs what is missing
@@ -53,6 +54,10 @@ $(RUNTIME): $(LOCKS)
 	@scripts/make-venv requirements.lock
 	@touch $@
 
+$(DEMO): requirements-demo.lock $(LOCKS)
+	@scripts/make-venv requirements-demo.lock
+	@touch $@ $(RUNTIME)
+
 $(DEV): requirements-dev.lock $(LOCKS)
 	@scripts/make-venv requirements-dev.lock
-	@touch $@ $(RUNTIME)
+	@touch $@ $(RUNTIME) $(DEMO)

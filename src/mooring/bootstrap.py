@@ -25,6 +25,8 @@ from mooring.vault import Vault
 
 POOL_CONNECTIONS = 10
 """Database connections of one process; 100 are there for all (embedded)."""
+FINISH_S = 8.0
+"""Seconds that messages under way have when the process is to end; what is not done then is settled later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ async def open_installation(
         stack.push_async_callback(db.close)
         installation = await _build(config, db, pools, own, clock or SystemClock())
         stack.push_async_callback(installation.ledger.aclose)
+        stack.push_async_callback(installation.sender.finish, within_s=FINISH_S)
         yield installation
 
 
@@ -172,7 +175,11 @@ def configure_logging(*, json: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
+                # The default shows local variables, and those hold passwords.
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),

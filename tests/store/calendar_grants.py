@@ -5,9 +5,20 @@ from pathlib import Path
 
 import httpx
 
-from mooring.grants import CalendarServer, Credentials, Grant, Keys, Sessions, by_ids
-from mooring.grants.ways import Way
+from mooring.grants import (
+    Attempt,
+    CalendarServer,
+    Credentials,
+    Grant,
+    Keys,
+    Server,
+    Sessions,
+    TlsMode,
+    Way,
+    by_ids,
+)
 from mooring.jobs import Holder, Lease, LeaseKind, offer
+from mooring.protocols.imap import ImapClient
 from mooring.store import Database
 from mooring.vault import Vault
 
@@ -15,7 +26,7 @@ DAV = "https://dav.example.com/"
 
 
 class Loopback(Sessions):
-    """Takes every request for ``DAV`` to a server on loopback, or nowhere.
+    """Takes every request for ``DAV`` to a server on loopback; mail servers are out of reach.
 
     Attributes:
         asked: method and path of every request, in order.
@@ -29,6 +40,9 @@ class Loopback(Sessions):
 
     def http(self, way: Way) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=_Rewriting(self, self._url), trust_env=False)
+
+    async def imap(self, way: Way, server: Server, password: str) -> tuple[ImapClient, Attempt, TlsMode]:
+        raise Attempt(way, server.host, server.port).timed_out(1)
 
     def reports(self) -> int:
         """How many REPORTs there were since the last question."""

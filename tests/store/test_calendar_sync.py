@@ -1,8 +1,9 @@
 """Keeping calendars in step with a real Radicale, and reading them: stored, or live as long as nothing is."""
 
-import uuid
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -12,12 +13,14 @@ from mooring.calendars import CalendarReader, EventQuery
 from mooring.clock import SystemClock
 from mooring.errors import InvalidRequest, LostOwnership, NotFound, ProviderFailure
 from mooring.grants import Grant, Keys
-from mooring.store import Database
-from mooring.sync import Calendars, LiveCalendars
+from mooring.jobs import Holder
+from mooring.store import Database, ObjectStore
+from mooring.sync import Calendars, LiveCalendars, Worker
 from mooring.sync.calendars import CalendarSync
 from tests.protocol.caldav.conftest import Radicale, radicale
 from tests.store.calendar_grants import DAV, Loopback, claim, make_grant, server_of
 from tests.unit.calendars.objects import at, ics
+from tests.waiting import until_async
 
 __all__ = ["radicale"]
 
@@ -89,6 +92,15 @@ async def test_live_until_stored_and_the_same_either_way(account: Account) -> No
     assert account.sessions.asked == []
 
 
+async def test_live_looks_into_one_year_are_one_look(account: Account) -> None:
+    for day in (1, 2, 3):
+        await account.titles(query=EventQuery(start=at(2026, 6, day), end=at(2026, 7, day)))
+    assert account.sessions.reports() == 1
+    assert await account.titles(query=EventQuery(start=at(2031), end=at(2032))) == []
+    assert await account.titles(query=EventQuery(start=-(10**11), end=10**11)) == ["first"]
+    assert account.sessions.reports() == 2
+
+
 async def test_an_event_is_found_live(account: Account) -> None:
     await account.do("PUT", "work/w.ics", event("w", 3, "weekly", "|RRULE:FREQ=WEEKLY"))
     for one in (await account.calendars.events(account.grant, "primary", JUNE)).events:
@@ -100,12 +112,12 @@ async def test_an_event_is_found_live(account: Account) -> None:
 async def test_changes_are_followed(account: Account) -> None:
     await account.sync.synchronise()
     await account.do("PUT", "work/b.ics", event("b", 5, "second"))
-    await account.do("PUT", "work/a.ics", event("a", 9, "first, later"))
+    await account.do("PUT", "work/a.ics", event("a", 9, "first again"))
     await account.sync.synchronise()
-    assert await account.titles() == ["second", "first, later"]
+    assert await account.titles() == ["second", "first again"]
     await account.do("DELETE", "work/b.ics")
     await account.sync.synchronise()
-    assert await account.titles() == ["first, later"]
+    assert await account.titles() == ["first again"]
     assert account.sessions.reports() > 0
     await account.sync.synchronise()
     assert account.sessions.reports() == 0
@@ -151,13 +163,13 @@ async def test_a_calendar_that_is_gone_takes_its_events_with_it(account: Account
 async def test_one_calendar_that_is_refused_keeps_no_other_from_being_read(account: Account) -> None:
     await account.do("MKCALENDAR", "other/", MAKE.format("Other", "VEVENT"))
     await account.sync.synchronise()
-    other = f"{DAV}ann/other/"
+    ids = {calendar.name: calendar.id for calendar in (await account.calendars.calendars(account.grant))[0]}
     await account.database.execute(
-        "UPDATE calendars SET ctag = '', sync_token = '', url = $2 WHERE url = $1", other, f"{DAV}bob/none/"
+        "UPDATE calendars SET ctag = '', sync_token = '', url = $2 WHERE id = $1", ids["Other"], f"{DAV}bob/none/"
     )
     await account.do("PUT", "work/b.ics", event("b", 5, "second"))
     await account.sync.synchronise()
-    assert await account.titles() == ["first", "second"]
+    assert await account.titles(ids["Work"]) == ["first", "second"]
     errors = {row["name"]: row["error"] for row in await account.database.fetch("SELECT name, error FROM calendars")}
     assert errors["Work"] is None
     assert errors["Other"]["reason"] == "refused"
@@ -202,7 +214,32 @@ async def test_who_has_lost_the_lease_stops(account: Account) -> None:
     await account.sync.run()
 
 
-async def test_questions_that_have_no_answer(account: Account, database: Database) -> None:
+async def test_a_worker_keeps_calendars_in_step_while_mail_cannot_be_reached(account: Account, tmp_path: Path) -> None:
+    database = account.database
+    objects = ObjectStore.open(f"file://{tmp_path}/objects")
+    await database.execute("UPDATE leases SET holder = NULL")
+    holder = Holder(database, timedelta(minutes=5))
+    worker = asyncio.create_task(
+        Worker(
+            database,
+            objects,
+            account.keys,
+            account.sessions,
+            SystemClock(),
+            holder,
+            environments=None,
+            window=timedelta(days=1),
+        ).run()
+    )
+    await until_async(lambda: database.fetchval("SELECT true FROM calendars WHERE fetched_at IS NOT NULL"))
+    await until_async(lambda: database.fetchval("SELECT true FROM grants WHERE sync_error IS NOT NULL"))
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    assert await account.titles() == ["first"]
+    assert await database.fetchval("SELECT count(*) FROM leases WHERE holder IS NOT NULL") == 0
+
+
+async def test_questions_that_have_no_answer(account: Account) -> None:
     with pytest.raises(NotFound):
         await account.calendars.calendar(account.grant, "nothing")
     with pytest.raises(InvalidRequest, match="start must be before end"):
@@ -218,6 +255,6 @@ async def test_a_grant_without_a_calendar_server(database: Database, tmp_path: P
     grant, keys = await make_grant(database, tmp_path, url=None)
     clock = SystemClock()
     calendars = Calendars(CalendarReader(database), LiveCalendars(Loopback(), keys, clock), keys, clock)
-    with pytest.raises(InvalidRequest, match="This grant has no calendar server.") as refused:
+    with pytest.raises(InvalidRequest, match="This grant has no calendar server") as refused:
         await calendars.calendars(grant)
     assert "caldav_url" in refused.value.hint

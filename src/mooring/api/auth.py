@@ -4,7 +4,6 @@ The generations never mix: a v2 secret opens nothing under ``/v3``, and the reve
 """
 
 import base64
-import binascii
 from dataclasses import dataclass
 
 from mooring.api.doors import Req, services_of
@@ -121,6 +120,6 @@ def _authorization(request: Req) -> _Authorization:
 def _basic(encoded: str) -> str:
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Unauthorized("The Authorization header is not well-formed Basic authentication.") from None
     return user or password

@@ -17,6 +17,7 @@ from litestar.exceptions import HTTPException
 from mooring import errors
 from mooring.api.arrivals import Arrival, Shape, arrival_of, template_of
 from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RequestTooLarge
+from mooring.send import OutcomeUnknown
 from mooring.store import StoreUnavailable
 
 log = structlog.get_logger()
@@ -164,6 +165,9 @@ def _provider_failure(error: errors.ProviderFailure) -> Problem:
     row = _TABLE[errors.ProviderFailure]
     if error.refused and error.traffic in _AUTHENTICATION:
         row = Row(HTTPStatus.BAD_REQUEST, row.type)
+    elif isinstance(error, OutcomeUnknown) or (error.refused and error.stage == "send"):
+        # Not a 5xx, which clients send again by themselves: it was refused for good, or may have been delivered.
+        row = Row(HTTPStatus.UNPROCESSABLE_ENTITY, row.type)
     evidence = {
         "stage": error.stage,
         "reason": error.reason,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar.datastructures import UploadFile
-from litestar.exceptions import InternalServerException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from mooring.api.bodies import json_of, read_json
 from mooring.api.doors import Req
@@ -194,6 +194,8 @@ async def _parts(request: Req) -> list[tuple[str, UploadFile | str]]:
         return list((await request.form()).items())
     except InternalServerException:
         raise InvalidPayload("The request body was cut short.") from None
+    except HTTPException:
+        raise
     except (ValueError, LookupError):
         raise InvalidPayload("A field of the multipart body is not text in the charset that it names.") from None
 

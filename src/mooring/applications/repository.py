@@ -85,7 +85,8 @@ async def client_secret(db: Database, application_id: str) -> bytes | None:
 async def set_static_ips(tx: Connection, application_id: str, state: str) -> Application | None:
     """Write the new state; None when there is no such application."""
     row = await tx.fetchrow(
-        f"""UPDATE applications SET static_ips = $2, static_ips_changed_at = now(), updated_at = now()
+        f"""UPDATE applications SET static_ips = $2, updated_at = now(), static_ips_changed_at =
+                CASE WHEN static_ips = $2 THEN static_ips_changed_at ELSE now() END
             WHERE id = $1 RETURNING {_COLUMNS}""",
         application_id, state,
     )  # fmt: skip

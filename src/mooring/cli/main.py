@@ -2,7 +2,7 @@
 
 import typer
 
-from mooring.cli import apps, egress, grants, keys, processes, up
+from mooring.cli import apps, demo, egress, grants, keys, processes, up
 
 cli = typer.Typer(
     name="mooring",
@@ -15,6 +15,7 @@ cli.command("up")(up.up)
 cli.command("api")(processes.api)
 cli.command("worker")(processes.worker)
 cli.command("ips")(egress.ips)
+cli.command("demo")(demo.demo)
 cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")
 cli.add_typer(egress.cli, name="egress")

@@ -18,8 +18,10 @@ from mooring.errors import MooringError
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text for people.")]
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration to read.")]
 DEFAULT_CONFIG = Path("mooring.toml")
+PIPED_WIDTH = 250
+"""Characters of a line that no terminal breaks: nothing is cut for another program."""
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 T = TypeVar("T")
@@ -36,7 +38,9 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: 
     if not rows:
         console.print(empty)
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "ID")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     console.print(table)

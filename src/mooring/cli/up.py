@@ -11,6 +11,7 @@ from mooring.applications import NewApplication, StaticIps
 from mooring.bootstrap import open_installation
 from mooring.cli.apps import secret_labels, show_secret
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
+from mooring.cli.processes import Supervised
 from mooring.config import Config, Generation, Kind, starter_toml
 from mooring.egress import check_plumbing, host_addresses
 from mooring.lifetime import until_stopped
@@ -25,9 +26,9 @@ STOP_S = 15.0
 READY_S = 60.0
 
 
-def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
+def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supervised = False) -> None:
     """Run everything on this machine: database, API and worker. The first start makes an application."""
-    run(_up(config, json=json), json=json)
+    run(_up(config, json=json, supervised=supervised), json=json)
 
 
 def _configured(path: Path) -> tuple[Config, bool]:
@@ -39,11 +40,11 @@ def _configured(path: Path) -> tuple[Config, bool]:
     return read_config(path), is_new
 
 
-async def _up(path: Path, *, json: bool) -> None:
+async def _up(path: Path, *, json: bool, supervised: bool) -> None:
     config, is_new = _configured(path)
     check_plumbing(config.egress.pools)
     postgres = EmbeddedPostgres(config.database.embedded) if config.database.embedded is not None else None
-    stopped = asyncio.create_task(until_stopped(supervised=False))
+    stopped = asyncio.create_task(until_stopped(supervised=supervised))
     watch: asyncio.Task[None] | None = None
     if postgres is not None:
         await postgres.start()

@@ -63,14 +63,16 @@ class Client:
         """
         try:
             async with asyncio.timeout(READY_S):
-                while not await self._is_ready():
+                while True:
+                    if await self._is_ready():
+                        return
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             raise NotAsTold(f"the API did not become ready within {READY_S:.0f} s") from None
 
     async def _is_ready(self) -> bool:
         try:
-            return (await self._http.get("/readyz")).status_code == httpx.codes.OK
+            return (await self._http.get("/readyz")).is_success
         except httpx.TransportError:
             return False
 

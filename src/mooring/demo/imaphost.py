@@ -5,19 +5,19 @@ from argparse import Namespace
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from ssl import SSLContext
 
 from proxyprotocol.sock import SocketInfo
-from pymap.backend.dict import Config, DictBackend
+from pymap.backend.dict import DictBackend
 from pymap.backend.dict.mailbox import MailboxData, MailboxSet
 from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
 from pymap.parsing.specials.fetchattr import FetchRequirement
 from pymap.parsing.specials.flag import Flag
 
+from mooring.demo.letters import SENT
 from mooring.net.listener import AdmittingListener
+from mooring.net.tls import SSLContext
 
-INBOX, SENT = "INBOX", "Sent"
 FOLDERS = (SENT, "Drafts", "Trash")
 """Beside the inbox. pymap does not mark special uses, so their names have to speak."""
 
@@ -35,7 +35,8 @@ class Mailbox:
 
     async def letters(self, folder: str) -> list[bytes]:
         """Every message of a folder, oldest first."""
-        content = [await m.load_content(FetchRequirement.CONTENT) async for m in (await self._folder(folder)).messages()]
+        held = (await self._folder(folder)).messages()
+        content = [await message.load_content(FetchRequirement.CONTENT) async for message in held]
         return [bytes(loaded.get_body()) for loaded in content]
 
     async def _folder(self, name: str) -> MailboxData:
@@ -58,7 +59,7 @@ class ImapHost:
             demo_data=False, demo_user=username, demo_password=password,
         )  # fmt: skip
         backend, config = await DictBackend.init(arguments, reject_dnsbl=False)
-        return cls(IMAPServer(backend.login, config), Mailbox(await _folders(backend, config)))
+        return cls(IMAPServer(backend.login, config), Mailbox(await _folders(backend)))
 
     @asynccontextmanager
     async def serving(self, listener: AdmittingListener, tls: SSLContext) -> AsyncGenerator[None]:
@@ -83,7 +84,7 @@ class ImapHost:
             writer.close()
 
 
-async def _folders(backend: DictBackend, config: Config) -> MailboxSet:
+async def _folders(backend: DictBackend) -> MailboxSet:
     async with backend.login.demo_user_identity.new_session() as session:
         for name in FOLDERS:
             await session.mailbox_set.add_mailbox(name)

@@ -1,4 +1,4 @@
-"""The mailbox of a harbour office: some thirty letters, in threads and in several scripts, one with a chart attached."""
+"""The mailbox of a harbour office: thirty-odd letters, in threads and in several scripts, one with a file."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +9,9 @@ from email.utils import format_datetime
 
 ACCOUNT = "ann@harbour.test"
 """Whose mailbox it is."""
+
+INBOX, SENT = "INBOX", "Sent"
+"""Where its letters lie."""
 
 _ANN = ("Ann Archer", ACCOUNT)
 _BJORN = ("Björn Åkesson", "bjorn@pilots.test")
@@ -21,7 +24,9 @@ _OFFICE = ("Harbour Office", "office@harbour.test")
 _SAMUEL = ("Samuel Osei", "samuel@chandlers.test")
 _WEATHER = ("Coastal Weather", "forecast@weather.test")
 
-_TIDES = "day,high water,low water\nMon,03:12,09:25\nTue,04:01,10:14\nWed,04:52,11:06\nThu,05:47,12:01\nFri,06:45,12:58\n"
+_TIDES = (
+    "day,high water,low water\nMon,03:12,09:25\nTue,04:01,10:14\nWed,04:52,11:06\nThu,05:47,12:01\nFri,06:45,12:58\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ _NOTES = (
     _Note(556, _ANN, _QUAY, "Good idea. Quay 4 is empty from the 3rd to the 6th; would that do?"),
     _Note(551, _CHIARA, _QUAY, "Perfetto. Two divers, one day; I will send the form for the insurance.", flagged=True),
     _Note(549, _OFFICE, _QUAY, "The form has arrived, and is signed. Please keep the ladder free."),
-    _Note(410, _HANAKO, _KAIUN, "アーチャー様、いつもお世話になっております。請求書を確認いたしました。来週お支払いいたします。"),
+    _Note(410, _HANAKO, _KAIUN, "アーチャー様、いつもお世話になっております。来週お支払いいたします。"),
     _Note(402, _ANN, _KAIUN, "山田様、ありがとうございます。 Thank you, that is early enough."),
     _Note(398, _HANAKO, _KAIUN, "本日、送金の手続きを終えました。ご確認をお願いいたします。"),
     _Note(300, _LEILA, _MARINA, "صباح الخير آن، تبدأ صيانة الرصيف الشمالي يوم الأحد وتستمر ثلاثة أيام."),
@@ -85,7 +90,7 @@ _NOTES = (
     _Note(117, _BJORN, _BALTIC, "9.4 m at low water is tight. After 23:30 there is a metre to spare."),
     _Note(115, _DMITRI, _BALTIC, "Хорошо, ждём на рейде до 23:30. Спасибо, лоцман!"),
     _Note(72, _SAMUEL, "Invoice 2207", "Eight lines, 64 mm, reinforced eyes: € 3,480. Thirty days, as always."),
-    _Note(50, _WEATHER, _GALE, "South-west 8, gusting 10, from 20:00 on Thursday until 04:00. Sea state rough.", flagged=True),
+    _Note(50, _WEATHER, _GALE, "South-west 8, gusting 10, from 20:00 on Thursday until 04:00.", flagged=True),
     _Note(48, _BJORN, _GALE, "Pilots stay in after 21:00. «Балтика» waits outside till morning.", unread=True),
     _Note(46, _DMITRI, _GALE, "Понял. Утром так утром ⚓", unread=True),
     _Note(30, _OFFICE, _TABLES, "Attached, for the board at the gate.", attachment=("tides.csv", _TIDES)),
@@ -106,7 +111,10 @@ def letters(now: datetime) -> list[Letter]:
 def _letter(number: int, note: _Note, thread: list[str], now: datetime) -> Letter:
     """Write one down, as an answer to those of its thread that came before (RFC 5322 §3.6.4)."""
     at = (now - timedelta(hours=note.hours)).replace(microsecond=0)
-    message, message_id = EmailMessage(policy=SMTP), f"<{number}.{int(at.timestamp())}@{note.sender[1].partition('@')[2]}>"
+    message, message_id = (
+        EmailMessage(policy=SMTP),
+        f"<{number}.{int(at.timestamp())}@{note.sender[1].partition('@')[2]}>",
+    )
     message["Date"] = format_datetime(at)
     message["From"] = _address(note.sender)
     message["To"] = _address(_OFFICE if note.sender is _ANN else _ANN)
@@ -115,7 +123,7 @@ def _letter(number: int, note: _Note, thread: list[str], now: datetime) -> Lette
     if thread:
         message["In-Reply-To"] = thread[-1]
         message["References"] = " ".join(thread)
-    message.set_content(f"{note.text}\n\n-- \n{note.sender[0]}\n")
+    message.set_content(f"{note.text}\n")
     if note.attachment is not None:
         name, content = note.attachment
         message.add_attachment(content, subtype="csv", filename=name)

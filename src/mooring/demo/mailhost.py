@@ -8,25 +8,12 @@ from typing import Any
 
 from mooring.clock import Clock
 from mooring.demo.authority import Certificate
-from mooring.demo.imaphost import INBOX, SENT, ImapHost, Mailbox
-from mooring.demo.letters import ACCOUNT, letters
+from mooring.demo.imaphost import ImapHost, Mailbox
+from mooring.demo.letters import ACCOUNT, INBOX, SENT, letters
 from mooring.demo.smtphost import SmtpHost
+from mooring.demo.types import Connection
 from mooring.ids import new_secret
-from mooring.net import Endpoint
 from mooring.net.listener import AdmittingListener, server_context
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A connection that the mail host accepted.
-
-    Attributes:
-        service: ``imap`` or ``smtp``.
-        peer: where it came from, as the host's own kernel saw it.
-    """
-
-    service: str
-    peer: Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +27,10 @@ class MailHost:
     address: str = ACCOUNT
 
     @property
-    def visits(self) -> list[Visit]:
+    def connections(self) -> list[Connection]:
         """Every connection that was ever accepted, IMAP before SMTP."""
         services = (("imap", self.imap), ("smtp", self.smtp))
-        return [Visit(service, peer) for service, listener in services for peer in listener.accepted]
+        return [Connection(name, peer.host, peer.port) for name, listener in services for peer in listener.accepted]
 
     @property
     def settings(self) -> dict[str, Any]:

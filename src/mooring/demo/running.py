@@ -131,8 +131,11 @@ async def _first_words(process: Process, log: Path) -> Application:
         told = msgspec.json.decode(line)
         return Application(told["application_id"], told["api_key"])
     except (TimeoutError, msgspec.DecodeError, KeyError, TypeError):
-        words = log.read_text(errors="replace").splitlines()[-LAST_WORDS:]
-        raise NotAsTold("Mooring did not start. Its last words:\n" + "\n".join(words)) from None
+        raise NotAsTold(f"Mooring did not start. Its last words:\n{_last_words(log)}") from None
+
+
+def _last_words(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LAST_WORDS:])
 
 
 async def _end(process: Process) -> None:

@@ -5,13 +5,14 @@ import hmac
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email.utils import format_datetime
-from ssl import SSLContext
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from mooring.clock import Clock
-from mooring.demo.imaphost import INBOX, Mailbox
+from mooring.demo.imaphost import Mailbox
+from mooring.demo.letters import INBOX
 from mooring.net.listener import AdmittingListener
+from mooring.net.tls import SSLContext
 
 HOSTNAME = "mail.harbour.test"
 """What the host calls itself; ``.test`` is nobody's (RFC 6761 §6.2)."""
@@ -36,7 +37,9 @@ class SmtpHost:
         finally:
             server.close()
 
-    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
+    ) -> AuthResult:
         """Whether these are the account's own name and password."""
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False, handled=False)

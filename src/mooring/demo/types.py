@@ -22,18 +22,16 @@ class Chapter:
     Attributes:
         name: one word for machines.
         title: what is going to happen, in a sentence.
-        said: what happened, in sentences; complete once the chapter has ended.
-        table: what there is to see of it.
+        said: what happened, in sentences and tables; complete once the chapter has ended.
     """
 
     name: str
     title: str
-    said: list[str] = field(default_factory=list[str])
-    table: Table | None = None
+    said: list[str | Table] = field(default_factory=list[str | Table])
 
-    def say(self, *sentences: str) -> None:
+    def say(self, *parts: str | Table) -> None:
         """Add what happened."""
-        self.said.extend(sentences)
+        self.said.extend(parts)
 
 
 class Teller(Protocol):
@@ -45,7 +43,12 @@ class Teller(Protocol):
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """A connection that the mail host accepted: the service, and where it came from."""
+    """A connection that the mail host accepted.
+
+    Attributes:
+        service: ``imap`` or ``smtp``.
+        source, port: where it came from, as the host's own kernel saw it.
+    """
 
     service: str
     source: str

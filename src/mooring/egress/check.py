@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mooring.config import PoolConfig, SourceConfig
+from mooring.config import IPAddress, PoolConfig, SourceConfig
 from mooring.egress.dialer import Dialer
 from mooring.egress.http import http_client
 from mooring.egress.types import Caller, Dial, Traffic
@@ -55,7 +55,11 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
         return SourceCheck(str(pool.environment), source.name, published, seen, ok, verdict)
 
     if not reflector:
-        return found("is configured; a reflector would show what the outside sees", ok=True)
+        try:
+            await dialer.try_out(source)
+        except EgressError as e:
+            return found(f"cannot be used: {e.message}", ok=False)
+        return found("can be used; a reflector would show what the outside sees", ok=True)
 
     def make_dial(host: str, port: int) -> Dial:
         return Dial(Traffic.PROBE, pool.environment, CALLER, host, port, tls=False)
@@ -69,19 +73,22 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
         return found(f"the reflector could not be asked: {e.message}", ok=False)
     except httpx.HTTPError as e:
         return found(f"the reflector did not answer as one: {e}", ok=False)
+    if not answer.is_success:
+        return found(f"the reflector answered {answer.status_code} instead of an address", ok=False)
     seen = _seen(answer.text)
-    if not seen:
+    if seen is None:
         return found("the reflector's answer holds no address", ok=False)
-    if ip_address(seen) != source.address:
-        return found(f"is published as {published}, and seen as {seen}", ok=False, seen=seen)
-    return found("is seen as published", ok=True, seen=seen)
+    if seen != source.address:
+        return found(f"is published as {published}, and seen as {seen}", ok=False, seen=str(seen))
+    return found("is seen as published", ok=True, seen=str(seen))
 
 
-def _seen(text: str) -> str:
-    """The first thing in an answer that is an address."""
+def _seen(text: str) -> IPAddress | None:
+    """The first address in an answer; a reflector that listens on both families spells IPv4 as ``::ffff:…``."""
     for word in _ADDRESS.findall(text[:4096]):
         try:
-            return str(ip_address(word))
+            address = ip_address(word.rstrip("."))
         except ValueError:
             continue
-    return ""
+        return getattr(address, "ipv4_mapped", None) or address
+    return None

@@ -5,38 +5,28 @@ open stream. Every way that this can end is in the ledger, and none of them ends
 from an address that was not meant.
 """
 
+import asyncio
 import time
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from mooring.clock import Clock
-from mooring.config import Carrier, IPAddress, IPNetwork, PoolConfig, SourceConfig
-from mooring.egress import proxies, repository
+from mooring.config import IPAddress, IPNetwork, PoolConfig, SourceConfig
+from mooring.egress import repository
+from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
-from mooring.egress.routes import choose, pool_of, reachable
-from mooring.egress.stream import DialledStream
+from mooring.egress.routes import choose, only, pool_of, reachable
+from mooring.egress.stream import DialledStream, failed
 from mooring.egress.targets import judge
-from mooring.egress.types import Dial, Intent, Outcome, Route, Settlement
-from mooring.errors import (
-    ConnectTimeout,
-    EgressError,
-    MooringError,
-    NetworkError,
-    SourceUnavailable,
-    TargetNotAllowed,
-)
+from mooring.egress.types import Dial, Intent, Outcome, Route, Settlement, Timeouts
+from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
 from mooring.net import Endpoint
-from mooring.net.connect import DialledSocket, connect, open_stream, resolve
+from mooring.net.connect import DialledSocket, is_local, open_stream, resolve
 from mooring.store import Database
 
-RESOLVE_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 8.0
-"""Seconds for each address of a server: enough for several SYNs, which this kernel sends a second apart at
-first, so that one lost packet is not a verdict; and few enough for an answer within 30 s (spec §6.8)."""
-TOTAL_CONNECT_S = 16.0
-"""Seconds for all addresses of a server together."""
-TLS_TIMEOUT_S = 8.0
+DEFAULT_TIMEOUTS = Timeouts()
+
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +36,7 @@ class DialerPolicy:
     Attributes:
         pools: the pools that this process may leave by.
         allow: private networks that may be dialled.
-        forbidden: our own listeners and database, as (address, port).
+        forbidden: our own listeners and database, as (address, port); 0.0.0.0 or :: for every address of this host.
         subset: how many sources of a static pool one application's grants use.
     """
 
@@ -57,14 +47,35 @@ class DialerPolicy:
 
 
 class Dialer:
-    """Opens streams that provably leave by the source they were meant to leave by."""
+    """Opens streams that provably leave by the source they were meant to leave by.
 
-    def __init__(self, db: Database, ledger: Ledger, clock: Clock, policy: DialerPolicy) -> None:
+    Args:
+        resolve: from a name to the addresses that are judged and dialled; nothing is looked up a second time.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        ledger: Ledger,
+        clock: Clock,
+        policy: DialerPolicy,
+        *,
+        resolve: Resolver = resolve,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
         self._db = db
         self._ledger = ledger
         self._clock = clock
         self._policy = policy
+        self._resolve = resolve
+        self._timeouts = timeouts
         self._assigned: dict[tuple[str, str, int], str] = {}
+        self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long each step may take."""
+        return self._timeouts
 
     async def dial(self, dial: Dial) -> DialledStream:
         """Open a stream to ``dial.host``, leaving by a source of ``dial.environment``.
@@ -77,16 +88,14 @@ class Dialer:
             LedgerUnavailable: the intent could not be written.
         Writes: one ledger entry for each address tried, opened or not; one if none could be.
         """
-        started = time.monotonic()
-        try:
-            pool = pool_of(dial.environment, self._policy.pools)
-            addresses = await resolve(dial.host, dial.port, timeout_s=RESOLVE_TIMEOUT_S)
-            targets = reachable(self._allowed(dial, addresses), pool)
-        except MooringError as e:
-            await self._record_undialled(dial, e)
-            raise
-        resolve_ms = (time.monotonic() - started) * 1000
+        pool, targets, resolve_ms = await self._plan_or_record(dial, None)
         return await self._try_each(dial, pool, targets, resolve_ms)
+
+    async def dial_from(self, dial: Dial, source: SourceConfig) -> DialledStream:
+        """As ``dial``, from one named source of the environment's pool to one address: for checks and probes."""
+        _, targets, resolve_ms = await self._plan_or_record(dial, source)
+        route = Route(source, targets[0], f"{source.name} was asked for by name")
+        return await self._attempt(dial, route, resolve_ms, connect_s=self._timeouts.connect_s)
 
     async def explain(self, dial: Dial) -> list[Route]:
         """The routes that ``dial`` would try, in order, without dialling: the same choices, asked aloud.
@@ -94,65 +103,97 @@ class Dialer:
         Raises:
             What ``dial`` would raise before it connects.
         """
-        pool = pool_of(dial.environment, self._policy.pools)
-        addresses = await resolve(dial.host, dial.port, timeout_s=RESOLVE_TIMEOUT_S)
-        targets = reachable(self._allowed(dial, addresses), pool)
-        return [await self._route(dial, pool, address) for address in targets]
+        pool, targets = await self._plan(dial, None)
+        return [await self._choose(dial, pool, address) for address in targets]
 
-    async def dial_from(self, dial: Dial, source: SourceConfig) -> DialledStream:
-        """As ``dial``, from one named source of the environment's pool: for checks and probes."""
-        pool = pool_of(dial.environment, self._policy.pools)
-        only = replace(pool, sources=(source,))
-        addresses = await resolve(dial.host, dial.port, timeout_s=RESOLVE_TIMEOUT_S)
-        targets = reachable(self._allowed(dial, addresses), only)
-        return await self._attempt(dial, Route(source, targets[0], f"{source.name} was asked for by name"), None)
+    async def try_out(self, source: SourceConfig) -> None:
+        """See whether a source can be used, as far as that shows without a target.
 
-    def _allowed(self, dial: Dial, addresses: list[IPAddress]) -> list[IPAddress]:
-        """All of them, or none: a name that also leads to a forbidden address is not dialled at all."""
+        Raises:
+            EgressError: it cannot.
+        """
+        await try_out(source, resolve=self._resolve, timeouts=self._timeouts)
+
+    async def _plan_or_record(
+        self, dial: Dial, source: SourceConfig | None
+    ) -> tuple[PoolConfig, list[IPAddress], float]:
+        started = time.monotonic()
+        try:
+            pool, targets = await self._plan(dial, source)
+        except MooringError as e:
+            await self._record_undialled(dial, e, _ms_since(started))
+            raise
+        return pool, targets, _ms_since(started)
+
+    async def _plan(self, dial: Dial, source: SourceConfig | None) -> tuple[PoolConfig, list[IPAddress]]:
+        """The pool to leave by and the addresses to dial, all of them judged."""
+        pool = pool_of(dial.environment, self._policy.pools)
+        if source is not None:
+            pool = only(source, pool)
+        addresses = await self._resolve(dial.host, dial.port, timeout_s=self._timeouts.resolve_s)
         for address in addresses:
-            verdict = judge(address, dial.port, allow=self._policy.allow, forbidden=self._policy.forbidden)
-            if not verdict.allowed:
-                raise TargetNotAllowed(
-                    f"{dial.host} is not a target that Mooring dials: {verdict.rule}",
-                    hint="If this server is meant, the operator adds its network to policy.allow_private_targets.",
-                )
-        return addresses
+            self._judge(dial, address)
+        return pool, reachable(addresses, pool)
+
+    def _judge(self, dial: Dial, address: IPAddress) -> None:
+        """All addresses, or none: a name that also leads to a forbidden one is not dialled at all."""
+        forbidden = self._policy.forbidden
+        if dial.port in self._listened_everywhere and is_local(address):
+            forbidden = forbidden | {(str(address), dial.port)}
+        verdict = judge(address, dial.port, allow=self._policy.allow, forbidden=forbidden)
+        if not verdict.allowed:
+            raise TargetNotAllowed(f"{dial.host} is not a target that Mooring dials: {verdict.rule}", hint=verdict.hint)
 
     async def _try_each(
         self, dial: Dial, pool: PoolConfig, targets: list[IPAddress], resolve_ms: float
     ) -> DialledStream:
-        """The first address that connects; the last failure when none does."""
-        deadline = time.monotonic() + TOTAL_CONNECT_S
-        failure: NetworkError | None = None
+        """The first address that connects. When none does, what the server did counts before what our exits did."""
+        deadline = time.monotonic() + self._timeouts.total_s
+        failures: list[NetworkError | EgressError] = []
+        broken: set[str] = set()
         for address in targets:
-            if failure is not None and time.monotonic() >= deadline:
+            left_s = deadline - time.monotonic()
+            if failures and left_s <= 0:
                 break
             route = await self._route(dial, pool, address)
+            if route.source.name in broken:
+                continue
             try:
-                return await self._attempt(dial, route, resolve_ms)
+                return await self._attempt(dial, route, resolve_ms, connect_s=min(left_s, self._timeouts.connect_s))
+            except LedgerUnavailable:
+                raise
+            except EgressError as e:
+                # Not the end: the pool may have a source of the other family, and the server such an address.
+                broken.add(route.source.name)
+                failures.append(e)
             except NetworkError as e:
-                if e.phase not in {"connect", "tls"} or (e.phase == "tls" and e.reason == "certificate"):
+                if e.phase is Phase.TLS and e.reason == "certificate":
                     raise
-                failure = e
-        if failure is None:
-            raise ConnectTimeout(f"{dial.host}:{dial.port} did not answer: the connection timed out")
-        raise failure
+                failures.append(e)
+        raise next((e for e in reversed(failures) if isinstance(e, NetworkError)), failures[-1])
 
-    async def _route(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
-        caller, family = dial.caller, address.version
-        key = (caller.subject, str(pool.environment), family)
+    async def _choose(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
+        caller = dial.caller
+        key = (caller.subject, str(pool.environment), int(address.version))
         assigned = self._assigned.get(key) or await repository.assigned_source(self._db, *key)
+        if assigned:
+            self._assigned[key] = assigned
         source, reason = choose(
-            pool, family=family, application_id=caller.application_id, subject=caller.subject,
+            pool, family=address.version, application_id=caller.application_id, subject=caller.subject,
             subset=self._policy.subset, assigned=assigned,
         )  # fmt: skip
-        if caller.grant_id:
-            if source.name != assigned:
-                await repository.assign_source(self._db, *key, source.name)
-            self._assigned[key] = source.name
         return Route(source, address, reason)
 
-    async def _attempt(self, dial: Dial, route: Route, resolve_ms: float | None) -> DialledStream:
+    async def _route(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
+        """The choice, kept for good once there is a grant."""
+        route = await self._choose(dial, pool, address)
+        key = (dial.caller.subject, str(pool.environment), int(address.version))
+        if dial.caller.grant_id and self._assigned.get(key) != route.source.name:
+            await repository.assign_source(self._db, *key, route.source.name)
+            self._assigned[key] = route.source.name
+        return route
+
+    async def _attempt(self, dial: Dial, route: Route, resolve_ms: float, *, connect_s: float) -> DialledStream:
         """One dial of one address from one source, in the ledger from before its SYN to its end."""
         intent = Intent(
             id=uuid.uuid4(), at=self._clock.now(), dial=dial, source=route.source, remote=str(route.remote),
@@ -163,24 +204,21 @@ class Dialer:
         started = time.monotonic()
         stream: DialledStream | None = None
         try:
-            sock = await self._connect(route, dial.port)
+            sock = await carry(
+                route.source, Endpoint(str(route.remote), dial.port), resolve=self._resolve,
+                timeouts=self._timeouts, connect_s=connect_s,
+            )  # fmt: skip
             stream = await self._opened(sock, dial, route, settlement, started)
             if dial.tls:
-                await stream.start_tls(timeout_s=TLS_TIMEOUT_S)
-        except EgressError as e:
-            await self._ledger.settle(
-                replace(settlement, outcome=Outcome.NOT_DIALLED, cause=e.reason, detail=e.message[:500])
-            )
-            raise
-        except NetworkError as e:
-            if stream is not None:
+                await stream.start_tls(timeout_s=self._timeouts.tls_s)
+        except BaseException as e:
+            if stream is None:
+                settlement = replace(settlement, connect_ms=_ms_since(started))
+            else:
                 await stream.aclose()
-            await self._ledger.settle(failed(settlement, e, self._clock.now()))
-            e.route = route
-            raise
-        except BaseException:
-            if stream is not None:
-                await stream.aclose()
+            await self._settle_end(settlement, e, Phase.TLS if stream else Phase.CONNECT)
+            if isinstance(e, NetworkError):
+                e.route = route
             raise
         return stream
 
@@ -190,60 +228,33 @@ class Dialer:
         peer = Endpoint(str(route.remote), dial.port)
         stream = await open_stream(sock, host=dial.host, peer=peer, stream_type=DialledStream)
         stream.attach(dial, route, self._ledger, settlement, self._clock)
-        self._ledger.settle_soon(
-            replace(
-                settlement,
-                outcome=Outcome.OPENED,
-                local=str(stream.local),
-                connect_ms=(time.monotonic() - started) * 1000,
-            )
-        )
+        local, connect_ms = str(stream.local), _ms_since(started)
+        self._ledger.settle_soon(replace(settlement, outcome=Outcome.OPENED, local=local, connect_ms=connect_ms))
         return stream
 
-    async def _connect(self, route: Route, port: int) -> DialledSocket:
-        """A socket connected to the target, by whatever carries this source."""
-        via, target = route.source.via, Endpoint(str(route.remote), port)
-        if via.carrier is Carrier.BIND:
-            return await connect(target, local=via.local, timeout_s=CONNECT_TIMEOUT_S)
-        sock = await self._connect_proxy(route.source)
-        try:
-            handshake = proxies.socks5 if via.carrier is Carrier.SOCKS5 else proxies.http_connect
-            await handshake(sock, via, target, timeout_s=CONNECT_TIMEOUT_S)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+    async def _settle_end(self, settlement: Settlement, error: BaseException, phase: Phase) -> None:
+        """Write how a dial ended that opened no stream; who gave it up does not wait for that."""
+        closed = replace(settlement, closed_at=self._clock.now())
+        match error:
+            case EgressError():
+                undialled = replace(settlement, outcome=Outcome.NOT_DIALLED, cause=error.reason)
+                await self._ledger.settle(replace(undialled, detail=error.message[:500]))
+            case NetworkError():
+                await self._ledger.settle(failed(closed, error))
+            case _:
+                cause = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
+                self._ledger.settle_soon(replace(closed, outcome=Outcome.FAILED, phase=str(phase), cause=cause))
 
-    async def _connect_proxy(self, source: SourceConfig) -> DialledSocket:
-        via = source.via
-        try:
-            address = (await resolve(via.host, via.port, timeout_s=RESOLVE_TIMEOUT_S))[0]
-            return await connect(Endpoint(str(address), via.port), local=None, timeout_s=proxies.GREETING_TIMEOUT_S)
-        except NetworkError as e:
-            raise SourceUnavailable(
-                f"the proxy of the source {source.name} cannot be reached: {e.message}",
-                reason="proxy_down",
-                hint=f"The operator checks that {via} is up and reachable from this host.",
-            ) from e
-
-    async def _record_undialled(self, dial: Dial, error: MooringError) -> None:
-        phase = error.phase if isinstance(error, NetworkError) else ""
+    async def _record_undialled(self, dial: Dial, error: MooringError, resolve_ms: float) -> None:
         cause = error.reason if isinstance(error, NetworkError | EgressError) else "target_not_allowed"
+        theirs = isinstance(error, NetworkError)
         intent = Intent(
             id=uuid.uuid4(), at=self._clock.now(), dial=dial, source=None, remote="", reason=error.message[:500],
-            outcome=Outcome.FAILED if phase else Outcome.NOT_DIALLED, cause=cause,
-            detail=phase and f"phase {phase}",
+            outcome=Outcome.FAILED if theirs else Outcome.NOT_DIALLED, phase=str(error.phase) if theirs else "",
+            cause=cause, resolve_ms=resolve_ms,
         )  # fmt: skip
         await self._ledger.intend(intent)
 
 
-def failed(settlement: Settlement, error: NetworkError, now: datetime) -> Settlement:
-    """The settlement of a dial that the network or the server ended."""
-    return replace(
-        settlement,
-        outcome=Outcome.FAILED,
-        phase=str(error.phase),
-        cause=error.reason,
-        detail=(error.detail or error.message)[:500],
-        closed_at=now,
-    )
+def _ms_since(started: float) -> float:
+    return (time.monotonic() - started) * 1000

@@ -12,7 +12,7 @@ import httpcore
 import httpx
 
 from mooring.config import SourceConfig
-from mooring.egress.dialer import TLS_TIMEOUT_S, Dialer
+from mooring.egress.dialer import Dialer
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Dial
 from mooring.net.tls import SSLContext, client_context
@@ -39,7 +39,10 @@ def http_client(
         return await (dialer.dial(dial) if source is None else dialer.dial_from(dial, source))
 
     return httpx.AsyncClient(
-        transport=_Transport(open_stream), timeout=timeout_s, follow_redirects=False, trust_env=False
+        transport=_Transport(open_stream, dialer.timeouts.tls_s),
+        timeout=timeout_s,
+        follow_redirects=False,
+        trust_env=False,
     )
 
 
@@ -47,9 +50,9 @@ OpenStream = Callable[[str, int], Awaitable[DialledStream]]
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, open_stream: OpenStream) -> None:
+    def __init__(self, open_stream: OpenStream, tls_s: float) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=client_context(), network_backend=_Backend(open_stream), max_keepalive_connections=2
+            ssl_context=client_context(), network_backend=_Backend(open_stream, tls_s), max_keepalive_connections=2
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -67,7 +70,7 @@ class _Transport(httpx.AsyncBaseTransport):
             status_code=response.status,
             headers=response.headers,
             stream=_Body(response, request),
-            extensions=dict(response.extensions),
+            extensions=cast("dict[str, Any]", response.extensions),
         )
 
     async def aclose(self) -> None:
@@ -90,9 +93,11 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _protocol_errors(request: httpx.Request) -> Generator[None]:
-    """What is left for httpx's own errors: a peer that breaks HTTP."""
+    """What is left for httpx's own errors: a peer that breaks HTTP, and a URL that is none of HTTP's."""
     try:
         yield
+    except httpcore.UnsupportedProtocol as e:
+        raise httpx.UnsupportedProtocol(str(e), request=request) from e
     except httpcore.TimeoutException as e:
         raise httpx.ReadTimeout(str(e), request=request) from e
     except (httpcore.ProtocolError, httpcore.NetworkError) as e:
@@ -100,8 +105,9 @@ def _protocol_errors(request: httpx.Request) -> Generator[None]:
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, open_stream: OpenStream) -> None:
+    def __init__(self, open_stream: OpenStream, tls_s: float) -> None:
         self._open_stream = open_stream
+        self._tls_s = tls_s
 
     async def connect_tcp(
         self,
@@ -111,7 +117,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _NetworkStream(await self._open_stream(host, port))
+        return _NetworkStream(await self._open_stream(host, port), self._tls_s)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         raise NotImplementedError("only the dialer connects, and it dials hosts")
@@ -121,8 +127,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 class _NetworkStream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: DialledStream) -> None:
+    def __init__(self, stream: DialledStream, tls_s: float) -> None:
         self._stream = stream
+        self._tls_s = tls_s
         self._unread = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -140,7 +147,7 @@ class _NetworkStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        await self._stream.start_tls(timeout_s=timeout or TLS_TIMEOUT_S)
+        await self._stream.start_tls(timeout_s=self._tls_s)
         return self
 
     def get_extra_info(self, info: str) -> Any:

@@ -7,6 +7,7 @@ What became of a dial follows in batches of the same kind, without holding anybo
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -22,8 +23,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-INTENT_TIMEOUT_S = 5.0
-"""Seconds to wait for the commit before the dial is given up; a commit takes about a millisecond."""
+COMMIT_TIMEOUT_S = 5.0
+"""Seconds to wait for a commit before the dial is given up; a commit takes about a millisecond."""
 
 PARTITIONS_AHEAD = 3
 """Days of partitions that exist in advance, so that midnight needs nobody awake."""
@@ -46,17 +47,18 @@ class Ledger:
             LedgerUnavailable: it could not be; the caller must not dial.
         """
         try:
-            async with asyncio.timeout(INTENT_TIMEOUT_S):
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
                 await self._intents.add(intent)
-        except (TimeoutError, MooringError) as e:
+        except Exception as e:
             raise LedgerUnavailable("the ledger could not be written, so nothing was dialled", reason="ledger") from e
 
     async def settle(self, settlement: Settlement) -> None:
         """Return once it is committed; a failure is logged, since what was dialled was dialled."""
         try:
-            await self._settlements.add(settlement)
-        except MooringError as e:
-            log.warning("ledger.settlement_lost", id=str(settlement.id), error=str(e))
+            async with asyncio.timeout(COMMIT_TIMEOUT_S):
+                await self._settlements.add(settlement)
+        except Exception as e:
+            log.warning("ledger.settlement_lost", id=str(settlement.id), error=repr(e))
 
     def settle_soon(self, settlement: Settlement) -> None:
         """Settle without waiting."""
@@ -92,28 +94,41 @@ class Ledger:
         await self._settlements.flushed()
 
 
+@dataclass(eq=False, slots=True)
+class _Item(Generic[T]):
+    value: T
+    written: asyncio.Future[None]
+
+
 class GroupCommit(Generic[T]):
     """Collects items while one batch is being written, and writes the next batch with all of them."""
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]]) -> None:
         self._write = write
-        self._waiting: list[tuple[T, asyncio.Future[None] | None]] = []
+        self._waiting: list[_Item[T]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def add(self, item: T) -> None:
-        """Return once the item is written.
+    async def add(self, value: T) -> None:
+        """Return once the value is written. Whoever gives up before its turn has not written it.
 
         Raises:
             Whatever the write raised.
         """
-        written = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, written))
+        item = _Item(value, asyncio.get_running_loop().create_future())
+        self._waiting.append(item)
         self._wake()
-        await written
+        try:
+            await item.written
+        except asyncio.CancelledError:
+            if item in self._waiting:
+                self._waiting.remove(item)
+            raise
 
-    def add_unawaited(self, item: T) -> None:
-        """Have the item written; a failure is logged."""
-        self._waiting.append((item, None))
+    def add_unawaited(self, value: T) -> None:
+        """Have the value written; a failure is logged."""
+        item = _Item(value, asyncio.get_running_loop().create_future())
+        item.written.add_done_callback(_log_failure)
+        self._waiting.append(item)
         self._wake()
 
     async def flushed(self) -> None:
@@ -129,17 +144,36 @@ class GroupCommit(Generic[T]):
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await self._write([item for item, _ in batch])
-            except MooringError as e:
-                self._fail(batch, e)
-            else:
-                for _, written in batch:
-                    if written is not None and not written.done():
-                        written.set_result(None)
+                await self._write_batch(batch)
+            except Exception as e:
+                if len(batch) == 1 or isinstance(e, MooringError):
+                    _finish(batch, e)
+                    continue
+                # The database would not take one of them: the others do not go down with it.
+                for item in batch:
+                    await self._write_alone(item)
 
-    def _fail(self, batch: list[tuple[T, asyncio.Future[None] | None]], error: MooringError) -> None:
-        for _, written in batch:
-            if written is not None and not written.done():
-                written.set_exception(error)
-        if any(written is None for _, written in batch):
-            log.warning("ledger.write_failed", items=len(batch), error=str(error))
+    async def _write_alone(self, item: _Item[T]) -> None:
+        try:
+            await self._write_batch([item])
+        except Exception as e:
+            _finish([item], e)
+
+    async def _write_batch(self, batch: list[_Item[T]]) -> None:
+        await self._write([item.value for item in batch])
+        _finish(batch, None)
+
+
+def _finish(batch: Sequence[_Item[T]], error: Exception | None) -> None:
+    for item in batch:
+        if item.written.done():
+            continue
+        if error is None:
+            item.written.set_result(None)
+        else:
+            item.written.set_exception(error)
+
+
+def _log_failure(written: asyncio.Future[None]) -> None:
+    if not written.cancelled() and (error := written.exception()) is not None:
+        log.warning("ledger.write_failed", error=repr(error))

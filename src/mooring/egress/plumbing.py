@@ -1,8 +1,9 @@
 """What is settled before anything is dialled: the addresses this host has, and the tripwire."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mooring.config import Carrier, Host, PoolConfig
 from mooring.errors import ConfigError, NetworkError
@@ -13,6 +14,8 @@ _NONLOCAL_BIND = (
     Path("/proc/sys/net/ipv4/ip_nonlocal_bind"),
     Path("/proc/sys/net/ipv6/ip_nonlocal_bind"),
 )
+
+_HOST_AND_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^\[\]:]+))(?::([0-9]{1,5}))?")
 
 
 def check_plumbing(pools: Iterable[PoolConfig]) -> None:
@@ -35,7 +38,7 @@ def check_plumbing(pools: Iterable[PoolConfig]) -> None:
         if path.exists() and path.read_text().strip() == "1":
             raise ConfigError(
                 f"{path} is 1, so the kernel would bind addresses that this host does not have",
-                hint=f"Set it to 0 (sysctl -w {path.parent.name}.{path.name}=0): "
+                hint=f"Set it to 0 (sysctl -w net.{path.parent.name}.{path.name}=0): "
                 "a missing address must be an error, not silence.",
             )
 
@@ -48,17 +51,28 @@ def host_addresses() -> Host:
 async def database_endpoints(url: str) -> set[tuple[str, int]]:
     """Where an external database listens: not dialled by the dialer, and never by anybody's request.
 
+    Args:
+        url: as PostgreSQL takes it, with several hosts or the host in the query; a host that is a folder is a socket.
     Raises:
         ConfigError: its host has no address.
     """
     parts = urlsplit(url)
-    if not parts.hostname:
-        return set()
-    port = parts.port or 5432
-    try:
-        return {(str(address), port) for address in await resolve(parts.hostname, port, timeout_s=5.0)}
-    except NetworkError as e:
-        raise ConfigError(f"the database's host cannot be found: {e.message}") from e
+    query = dict(parse_qsl(parts.query))
+    netloc = parts.netloc.rpartition("@")[2]
+    hosts = [h for h in (query.get("host") or netloc).split(",") if h and not unquote(h).startswith("/")]
+    endpoints: set[tuple[str, int]] = set()
+    for item in hosts:
+        # Split by hand: what urlsplit says of a port that is none would quote a password with a slash in it.
+        match = _HOST_AND_PORT.fullmatch(item)
+        if match is None:
+            raise ConfigError("the database's URL names no host", hint="postgresql://user:password@host:5432/database")
+        port = int(match[3] or query.get("port") or 5432)
+        try:
+            addresses = await resolve(match[1] or match[2], port, timeout_s=5.0)
+        except NetworkError as e:
+            raise ConfigError(f"the database's host cannot be found: {e.message}") from e
+        endpoints.update((str(address), port) for address in addresses)
+    return endpoints
 
 
 def arm_tripwire(exceptions: set[tuple[str, int]]) -> None:

@@ -20,9 +20,6 @@ from mooring.errors import (
 from mooring.net import Endpoint
 from mooring.net.connect import DialledSocket
 
-GREETING_TIMEOUT_S = 5.0
-"""Seconds in which a proxy that accepted us must answer for itself; past that it is the proxy that is ill."""
-
 _SOCKS_TARGET_ERRORS: dict[int, type[NetworkError]] = {
     3: HostUnreachable,
     4: HostUnreachable,
@@ -32,35 +29,57 @@ _SOCKS_TARGET_ERRORS: dict[int, type[NetworkError]] = {
 """RFC 1928 §6, the replies that speak of the target."""
 
 
-async def socks5(sock: DialledSocket, via: Via, target: Endpoint, *, timeout_s: float) -> None:
+async def socks5(sock: DialledSocket, via: Via, target: Endpoint, *, timeout_s: float, greeting_s: float) -> None:
     """Have a SOCKS5 proxy connect to ``target`` over ``sock``.
 
+    Args:
+        timeout_s: seconds for the target; ``greeting_s``: for the proxy's own words before.
     Raises:
         SourceUnavailable: the proxy does not behave like one. ProxyRefused: it refuses us, or the target.
         ConnectTimeout, ConnectionRefused, HostUnreachable: the target's side, as the proxy reports it.
     Source: RFC 1928, RFC 1929.
     """
-    await _socks_greeting(sock, via)
+    await greet_socks5(sock, via, timeout_s=greeting_s)
     address = ip_address(target.host)
     kind = b"\x01" if address.version == 4 else b"\x04"
     await _send(sock, b"\x05\x01\x00" + kind + address.packed + target.port.to_bytes(2, "big"), via)
     try:
         async with asyncio.timeout(timeout_s):
-            head = await _read(sock, 4, via)
-            size = {1: 4, 3: 1, 4: 16}.get(head[3], 0)
-            rest = await _read(sock, size, via)
-            await _read(sock, (rest[0] if head[3] == 3 else 0) + 2, via)
+            reply = await _socks_reply(sock, via)
     except TimeoutError as e:
         raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})") from e
-    if (reply := head[1]) != 0:
+    if reply != 0:
         if error := _SOCKS_TARGET_ERRORS.get(reply):
             raise error(f"{target} could not be reached through the proxy {via}", detail=f"SOCKS reply {reply}")
         raise ProxyRefused(f"the proxy {via} refused to connect to {target} (SOCKS reply {reply})", reason="refused")
 
 
-async def _socks_greeting(sock: DialledSocket, via: Via) -> None:
+async def _socks_reply(sock: DialledSocket, via: Via) -> int:
+    """The reply code, with the bound address behind it read away, whatever its form (RFC 1928 §6)."""
+    version, reply, _, form = await _read(sock, 4, via)
+    match form:
+        case 1:
+            size = 4
+        case 3:
+            size = (await _read(sock, 1, via))[0]
+        case 4:
+            size = 16
+        case _:
+            size = -1
+    if version != 5 or size < 0:
+        raise SourceUnavailable(f"{via} is not a SOCKS5 proxy", reason="not_a_proxy")
+    await _read(sock, size + 2, via)
+    return reply
+
+
+async def greet_socks5(sock: DialledSocket, via: Via, *, timeout_s: float) -> None:
+    """Be accepted by a SOCKS5 proxy, before any target is named.
+
+    Raises:
+        SourceUnavailable, ProxyRefused.
+    """
     try:
-        async with asyncio.timeout(GREETING_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await _send(sock, b"\x05\x02\x00\x02" if via.username else b"\x05\x01\x00", via)
             version, method = await _read(sock, 2, via)
             if version != 5:
@@ -84,7 +103,8 @@ async def http_connect(sock: DialledSocket, via: Via, target: Endpoint, *, timeo
     """Have an HTTP proxy connect to ``target`` over ``sock``.
 
     Raises:
-        As ``socks5``. A 5xx means that the proxy tried and the target failed.
+        As ``socks5``. A 5xx means that the proxy tried and the target failed; so does silence, since HTTP has no
+            greeting by which a proxy that is ill could be told from one that waits for the target.
     Source: RFC 9110 §9.3.6.
     """
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
@@ -101,7 +121,7 @@ async def http_connect(sock: DialledSocket, via: Via, target: Endpoint, *, timeo
     if not parts[0].startswith(b"HTTP/1.") or len(parts) < 2 or not parts[1].isdigit():
         raise SourceUnavailable(f"{via} is not an HTTP proxy", reason="not_a_proxy")
     match int(parts[1]):
-        case 200:
+        case status if 200 <= status < 300:
             return
         case 407:
             raise ProxyRefused(f"the proxy {via} refused our user name or password", reason="authentication")

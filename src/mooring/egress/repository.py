@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from mooring.egress.types import Intent, LedgerEntry, Settlement
-from mooring.store import Database
+from mooring.store import Connection, Database
 
 _ENTRY = ", ".join(f.name for f in fields(LedgerEntry))
 
 _INSERT = """
 INSERT INTO ledger (at, id, application_id, subject, grant_id, traffic, environment, source, source_address, via,
-                    reason, host, port, remote, outcome, cause, detail, resolve_ms)
+                    reason, host, port, remote, outcome, phase, cause, detail, resolve_ms)
 SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                      $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[], $14::text[],
-                     $15::text[], $16::text[], $17::text[], $18::real[])
+                     $15::text[], $16::text[], $17::text[], $18::text[], $19::real[])
 """
 
 _SETTLE = """
@@ -30,6 +30,12 @@ FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $
 WHERE l.at = s.at AND l.id = s.id
 """
 
+_LARGEST_INTEGER = 2**31 - 1
+"""Of PostgreSQL's integer. Whatever port a user wrote, its refusal gets into the ledger."""
+
+_PARTITIONS_LOCK = 7_210_031
+"""Two processes never make, fill or drop partitions at once: a key of pg_advisory_xact_lock that nobody else uses."""
+
 
 async def insert_intents(db: Database, intents: Sequence[Intent]) -> None:
     """Write these intents, in one commit."""
@@ -41,9 +47,15 @@ def _intent_row(i: Intent) -> tuple[Any, ...]:
     d, s = i.dial, i.source
     return (
         i.at, i.id, d.caller.application_id, d.caller.subject, d.caller.grant_id, str(d.traffic), str(d.environment),
-        s.name if s else "", str(s.address) if s else "", str(s.via) if s else "", i.reason, d.host[:255], d.port,
-        i.remote, str(i.outcome), i.cause, i.detail, i.resolve_ms,
+        s.name if s else "", str(s.address) if s else "", str(s.via) if s else "", _text(i.reason),
+        _text(d.host)[:255], min(max(d.port, 0), _LARGEST_INTEGER), i.remote, str(i.outcome), i.phase, i.cause,
+        _text(i.detail), i.resolve_ms,
     )  # fmt: skip
+
+
+def _text(told: str) -> str:
+    """What somebody said, as text that PostgreSQL takes: it has no U+0000, and no half of a surrogate pair."""
+    return told.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 async def settle(db: Database, settlements: Sequence[Settlement]) -> None:
@@ -54,6 +66,8 @@ async def settle(db: Database, settlements: Sequence[Settlement]) -> None:
         known.update({f.name: v for f in fields(settlement) if (v := getattr(settlement, f.name)) is not None})
     names = [f.name for f in fields(Settlement)]
     order = ["at", "id", *(n for n in names if n not in {"at", "id"})]
+    for row in merged.values():
+        row["detail"] = None if row.get("detail") is None else _text(row["detail"])
     rows = [tuple(row.get(name) for name in order) for row in merged.values()]
     await db.execute(_SETTLE, *(list(column) for column in zip(*rows, strict=True)))
 
@@ -115,24 +129,47 @@ async def assign_source(db: Database, subject: str, environment: str, family: in
     )  # fmt: skip
 
 
-async def ensure_partitions(db: Database, today: date, *, days: int) -> None:
-    """Make the ledger's partitions for today and the days after, where they are missing."""
-    for offset in range(days):
-        day = today + timedelta(days=offset)
-        await db.execute(
-            f"CREATE TABLE IF NOT EXISTS ledger_{day:%Y%m%d} PARTITION OF ledger "
-            f"FOR VALUES FROM ('{day.isoformat()} 00:00+00') TO ('{(day + timedelta(days=1)).isoformat()} 00:00+00')"
-        )
+async def ensure_partitions(db: Database, today: date, *, days: int) -> list[str]:
+    """Make the ledger's partitions for today and the days after, where they are missing; returns their names.
+
+    What the default partition took meanwhile (nobody made that day's in time) moves into its own.
+    """
+    made: list[str] = []
+    async with db.transaction() as tx:
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", _PARTITIONS_LOCK)
+        for offset in range(days):
+            day = today + timedelta(days=offset)
+            name = f"ledger_{day:%Y%m%d}"
+            if await tx.fetchval("SELECT to_regclass($1) IS NULL", name):
+                await _add_partition(tx, name, day)
+                made.append(name)
+    return made
+
+
+async def _add_partition(tx: Connection, name: str, day: date) -> None:
+    start, end = f"{day.isoformat()} 00:00+00", f"{(day + timedelta(days=1)).isoformat()} 00:00+00"
+    # Locked against writers for the moment that this takes: PostgreSQL does so anyway when it attaches.
+    await tx.execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+    await tx.execute(f"CREATE TABLE {name} (LIKE ledger INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+    await tx.execute(
+        f"""WITH moved AS (DELETE FROM ledger_default WHERE at >= '{start}' AND at < '{end}' RETURNING *)
+            INSERT INTO {name} SELECT * FROM moved"""
+    )
+    await tx.execute(f"ALTER TABLE ledger ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
 
 
 async def drop_partitions(db: Database, before: date) -> list[str]:
     """Drop the days that retention no longer keeps; returns their tables' names."""
-    rows = await db.fetch(
-        """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-           WHERE i.inhparent = 'ledger'::regclass AND c.relname ~ '^ledger_[0-9]{8}$' AND c.relname < $1""",
-        f"ledger_{before:%Y%m%d}",
-    )
-    names = [str(row["relname"]) for row in rows]
-    for name in names:
-        await db.execute(f"DROP TABLE {name}")
+    async with db.transaction() as tx:
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", _PARTITIONS_LOCK)
+        rows = await tx.fetch(
+            """SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = 'ledger'::regclass AND c.relname ~ '^ledger_[0-9]{8}$' AND c.relname < $1
+               ORDER BY c.relname""",
+            f"ledger_{before:%Y%m%d}",
+        )
+        names = [str(row["relname"]) for row in rows]
+        for name in names:
+            await tx.execute(f"DROP TABLE {name}")
+        await tx.execute("DELETE FROM ledger_default WHERE at < $1", datetime.combine(before, time(), UTC))
     return names

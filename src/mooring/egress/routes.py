@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mooring.config import EnvironmentName, Generation, IPAddress, Kind, PoolConfig, SourceConfig
 from mooring.egress.types import Traffic
@@ -43,6 +44,17 @@ def pool_of(environment: EnvironmentName, pools: Sequence[PoolConfig]) -> PoolCo
         reason="unknown_pool",
         hint=f"The operator adds a [[egress.pool]] for {environment}, or serves it from another process.",
     )
+
+
+def only(source: SourceConfig, pool: PoolConfig) -> PoolConfig:
+    """The pool with this source alone.
+
+    Raises:
+        NoSource: it is none of the pool's.
+    """
+    if source not in pool.sources:
+        raise NoSource(f"{source.name} is not a source of {pool.environment}", reason="unknown_source")
+    return replace(pool, sources=(source,))
 
 
 def reachable(addresses: Sequence[IPAddress], pool: PoolConfig) -> list[IPAddress]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mooring.clock import Clock
 from mooring.egress.ledger import Ledger
-from mooring.egress.types import Dial, Route, Settlement
+from mooring.egress.types import Dial, Outcome, Route, Settlement
 from mooring.errors import NetworkError
 from mooring.net import TcpStream
 
@@ -37,9 +37,7 @@ class DialledStream(TcpStream):
         try:
             await super().start_tls(timeout_s=timeout_s)
         except NetworkError as e:
-            self._ledger.settle_soon(
-                replace(self._settlement, phase=str(e.phase), cause=e.reason, detail=e.message[:500])
-            )
+            self._ledger.settle_soon(replace(failed(self._settlement, e), tls_ms=(time.monotonic() - started) * 1000))
             e.route = self.route
             raise
         self._ledger.settle_soon(replace(self._settlement, tls_ms=(time.monotonic() - started) * 1000))
@@ -49,3 +47,14 @@ class DialledStream(TcpStream):
         if not self._closed:
             self._closed = True
             self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+
+
+def failed(settlement: Settlement, error: NetworkError) -> Settlement:
+    """The settlement of a dial that the network or the server ended."""
+    return replace(
+        settlement,
+        outcome=Outcome.FAILED,
+        phase=str(error.phase),
+        cause=error.reason,
+        detail=(error.detail or error.message)[:500],
+    )

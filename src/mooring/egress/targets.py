@@ -13,9 +13,13 @@ from mooring.config import IPAddress, IPNetwork
 
 METADATA = tuple(
     ip_network(a)
-    for a in ("169.254.169.254/32", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32", "169.254.170.2/32")
-)
-"""Cloud metadata services. Refused even where the operator allowed the network around them."""
+    for a in (
+        "169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+        "100.100.100.200", "168.63.129.16", "192.0.0.192",
+    )
+)  # fmt: skip
+"""Cloud metadata services (all, AWS tasks and pods, AWS and Google over IPv6, Alibaba, Azure, Oracle). Refused even
+where the operator allowed the network around them."""
 
 _PRIVATE_V4 = tuple(
     IPv4Network(n)
@@ -28,7 +32,9 @@ _PRIVATE_V4 = tuple(
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _PRIVATE_V6 = tuple(IPv6Network(n) for n in ("2001::/23", "2001:db8::/32", "3fff::/20"))
 _NEVER = tuple(ip_network(n) for n in ("0.0.0.0/32", "::/128", "224.0.0.0/4", "ff00::/8", "255.255.255.255/32"))
-_NAT64 = tuple(IPv6Network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48"))
+_NAT64 = IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
+"""RFC 8215: where in it the IPv4 address lies is the network's own choice (RFC 6052 §2.2), so all of it is private."""
 _SIX_TO_FOUR = IPv6Network("2002::/16")
 _V4_COMPATIBLE = IPv6Network("::/96")
 
@@ -38,10 +44,11 @@ MAIL_PORTS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995})
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether an address may be dialled, and the rule that says so, as a sentence."""
+    """Whether an address may be dialled, the rule that says so, as a sentence, and what could change it."""
 
     allowed: bool
     rule: str
+    hint: str = ""
 
 
 def judge(
@@ -64,13 +71,18 @@ def judge(
             return Judgement(False, f"{inner} is not the address of a host")
         if (str(inner), port) in forbidden:
             return Judgement(False, f"{inner}:{port} belongs to this installation")
-    if port < 1:
+    if not 1 <= port <= 65535:
         return Judgement(False, f"{port} is not a port")
-    private = next((inner for inner in _unwrap(address) if _is_private(inner)), None)
-    if private is not None:
-        if any(inner in network for network in allow for inner in _unwrap(address)):
-            return Judgement(True, f"{address} is private, and the operator allowed it")
-        return Judgement(False, f"{address} is not a public address ({private} is private or reserved)")
+    private = [inner for inner in _unwrap(address) if _is_private(inner)]
+    for inner in private:
+        if not any(inner in network for network in allow):
+            return Judgement(
+                False,
+                f"{address} is not a public address ({inner} is private or reserved)",
+                "If this server is meant, the operator adds its network to policy.allow_private_targets.",
+            )
+    if private:
+        return Judgement(True, f"{address} is private, and the operator allowed it")
     if port < 1024 and port not in MAIL_PORTS:
         return Judgement(False, f"port {port} is not one that mail or calendars use")
     return Judgement(True, f"{address} is public")
@@ -91,13 +103,13 @@ def _embedded(address: IPv6Address) -> Iterator[IPAddress]:
         yield address.sixtofour
     if address.teredo is not None:
         yield from address.teredo
-    if any(address in network for network in _NAT64) or (address in _V4_COMPATIBLE and int(address) > 1):
+    if address in _NAT64 or address in _LOCAL_NAT64 or (address in _V4_COMPATIBLE and int(address) > 1):
         yield IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _is_private(address: IPAddress) -> bool:
     if isinstance(address, IPv4Address):
         return any(address in network for network in _PRIVATE_V4)
-    if address.ipv4_mapped is not None or any(address in network for network in _NAT64):
+    if address.ipv4_mapped is not None or address in _NAT64:
         return False  # judged by the address inside
     return address not in _GLOBAL_V6 or any(address in network for network in _PRIVATE_V6)

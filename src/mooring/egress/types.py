@@ -75,6 +75,24 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long each step of a dial may take, in seconds.
+
+    Attributes:
+        connect_s: for each address of a server: enough for several SYNs, which Linux sends a second apart at first
+            (tcp_syn_linear_timeouts), so that one lost packet is not a verdict.
+        total_s: for connecting to all addresses of a server together; what makes an answer within 30 s (spec §6.8).
+        proxy_s: for an operator's proxy to accept us and to answer for itself; past that it is the proxy that is ill.
+    """
+
+    resolve_s: float = 5.0
+    connect_s: float = 8.0
+    total_s: float = 16.0
+    tls_s: float = 8.0
+    proxy_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """What the ledger is told before anything is dialled."""
 
@@ -85,6 +103,7 @@ class Intent:
     remote: str
     reason: str
     outcome: Outcome = Outcome.INTENDED
+    phase: str = ""
     cause: str = ""
     detail: str = ""
     resolve_ms: float | None = None

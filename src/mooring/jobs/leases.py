@@ -63,6 +63,7 @@ class Holder:
 
     async def join(self) -> None:
         """Become a holder, before the first claim."""
+        await repository.forget_dead(self._db)
         await repository.beat(self._db, self.id, self._lease)
 
     async def claim(self, kind: LeaseKind, *, scopes: list[str] | None, limit: int) -> list[Lease]:
@@ -74,9 +75,9 @@ class Holder:
         taken = await repository.claim(self._db, kind, scopes, self.id, limit)
         return [Lease(kind, subject, generation) for subject, generation in taken.items()]
 
-    async def held(self, kind: LeaseKind) -> set[Lease]:
-        """What is really ours now, by the database."""
-        return {Lease(kind, s, g) for s, g in (await repository.held(self._db, kind, self.id)).items()}
+    async def held(self, kind: LeaseKind) -> dict[Lease, int]:
+        """What is really ours now, by the database, and how often somebody nudged us about it."""
+        return {Lease(kind, s, g): nudges for s, g, nudges in await repository.held(self._db, kind, self.id)}
 
     async def release(self, lease: Lease) -> None:
         """Give one lease back."""

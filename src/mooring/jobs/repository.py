@@ -14,6 +14,11 @@ async def beat(db: Database, holder: str, lease: timedelta) -> None:
     )  # fmt: skip
 
 
+async def forget_dead(db: Database) -> None:
+    """Take away the rows of holders that died long ago; what they held is free by then, with or without them."""
+    await db.execute("DELETE FROM holders WHERE expires_at < now() - interval '1 hour'")
+
+
 async def leave(db: Database, holder: str) -> None:
     """Give everything back and be no holder any more."""
     async with db.transaction() as tx:
@@ -24,10 +29,13 @@ async def leave(db: Database, holder: str) -> None:
 async def offer(tx: Connection, kind: str, subject: str, scope: str) -> None:
     """Have a lease for this subject to be claimed, in this scope; whoever holds it loses it.
 
-    That is how whatever an open session was made from (credentials, placement) is changed under it.
+    That is how whatever an open session was made from (credentials, placement) is changed under it. A new
+    lease begins at the transaction's number, which is past every generation that this subject ever had (each
+    cost a transaction): whoever held it before a withdrawal cannot write after it.
     """
     await tx.execute(
-        """INSERT INTO leases (kind, subject, scope) VALUES ($1, $2, $3)
+        """INSERT INTO leases (kind, subject, scope, generation)
+           VALUES ($1, $2, $3, pg_current_xact_id()::text::bigint)
            ON CONFLICT (kind, subject) DO UPDATE
            SET scope = excluded.scope, holder = NULL, generation = leases.generation + 1""",
         kind, subject, scope,
@@ -42,12 +50,13 @@ async def withdraw(tx: Connection, kind: str, subject: str) -> None:
 async def claim(db: Database, kind: str, scopes: list[str] | None, holder: str, limit: int) -> dict[str, int]:
     """Take free leases, and those of holders that have died; returns generation by subject."""
     rows = await db.fetch(
-        """UPDATE leases l SET holder = $3, generation = l.generation + 1
-           FROM (SELECT kind, subject FROM leases
-                 WHERE kind = $1 AND ($2::text[] IS NULL OR scope = ANY ($2))
-                   AND (holder IS NULL OR NOT EXISTS
-                        (SELECT FROM holders h WHERE h.id = leases.holder AND h.expires_at > now()))
-                 LIMIT $4 FOR UPDATE SKIP LOCKED) free
+        """WITH free AS MATERIALIZED (
+               SELECT kind, subject FROM leases
+               WHERE kind = $1 AND ($2::text[] IS NULL OR scope = ANY ($2))
+                 AND (holder IS NULL OR NOT EXISTS
+                      (SELECT FROM holders h WHERE h.id = leases.holder AND h.expires_at > now()))
+               LIMIT $4 FOR UPDATE SKIP LOCKED)
+           UPDATE leases l SET holder = $3, generation = l.generation + 1 FROM free
            WHERE l.kind = free.kind AND l.subject = free.subject
            RETURNING l.subject, l.generation""",
         kind, scopes, holder, limit,
@@ -55,10 +64,17 @@ async def claim(db: Database, kind: str, scopes: list[str] | None, holder: str, 
     return {row["subject"]: row["generation"] for row in rows}
 
 
-async def held(db: Database, kind: str, holder: str) -> dict[str, int]:
-    """What this holder holds now: generation by subject."""
-    rows = await db.fetch("SELECT subject, generation FROM leases WHERE kind = $1 AND holder = $2", kind, holder)
-    return {row["subject"]: row["generation"] for row in rows}
+async def held(db: Database, kind: str, holder: str) -> list[tuple[str, int, int]]:
+    """What this holder holds now: subject, generation, and how often its holder was nudged."""
+    rows = await db.fetch(
+        "SELECT subject, generation, nudges FROM leases WHERE kind = $1 AND holder = $2", kind, holder
+    )
+    return [(row["subject"], row["generation"], row["nudges"]) for row in rows]
+
+
+async def nudge(db: Database | Connection, kind: str, subject: str) -> None:
+    """Have whoever holds this subject look at it at once."""
+    await db.execute("UPDATE leases SET nudges = nudges + 1 WHERE kind = $1 AND subject = $2", kind, subject)
 
 
 async def release(db: Database, kind: str, subject: str, generation: int) -> None:

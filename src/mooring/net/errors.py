@@ -28,7 +28,7 @@ _TIMEOUTS: dict[Phase, type[NetworkError]] = {
 }
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ENOPROTOOPT})
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY, socket.EAI_SERVICE})
-"""What the resolver knows for sure. Everything else (no answer, no memory, no file descriptor) says nothing of the name."""
+"""What the resolver knows for sure. All else (no answer, no memory, no free descriptor) says nothing of the name."""
 
 
 @contextmanager

@@ -137,7 +137,8 @@ class TcpStream:
         with phase(Phase.TLS, f"{self._host}:{self._peer.port}"):
             self._discard_clear_bytes()
             async with asyncio.timeout(timeout_s):
-                await self._writer.start_tls(client_context(), server_hostname=self._host)
+                # Certificates name hosts without the dot that makes a name absolute (RFC 6066 §3).
+                await self._writer.start_tls(client_context(), server_hostname=self._host.rstrip("."))
 
     async def aclose(self) -> None:
         self._writer.transport.abort() if self._writer.is_closing() else self._writer.close()

@@ -16,6 +16,7 @@ from mooring.clock import Clock
 from mooring.egress import Traffic
 from mooring.errors import MooringError, ServerRefused
 from mooring.grants import Grant, GrantStatus, Keys, Sessions, by_ids, way_of
+from mooring.jobs import LeaseKind, nudge
 from mooring.protocols.imap import ImapClient
 from mooring.send import repository
 from mooring.send.outcomes import SETTLED_KEPT, UNKNOWN_KEPT, raw_context, recover
@@ -99,9 +100,10 @@ class CopyKeeper:
             log.warning("send.copy_failed", grant=grant.id, attempts=copies[0].attempts, error=str(e) or "timed out")
         except Exception:
             log.exception("send.copy_defect", grant=grant.id)
-        with suppress(StoreUnavailable):  # the claim runs out by itself
-            for copy in left:
-                await repository.postpone_copy(self._db, copy.grant_id, copy.id, delay_after(copy.attempts))
+        finally:
+            with suppress(StoreUnavailable):  # the claim runs out by itself
+                for copy in left:
+                    await repository.postpone_copy(self._db, copy.grant_id, copy.id, delay_after(copy.attempts))
 
     async def _copy(self, grant: Grant, left: list[DueCopy]) -> None:
         """Put these copies into the grant's Sent folder; those that are there are taken off the list."""
@@ -132,6 +134,7 @@ class CopyKeeper:
             log.warning("send.copy_refused", grant=copy.grant_id, attempts=copy.attempts, error=e.message)
             return False
         await repository.copied(self._db, copy.grant_id, copy.id)
+        await nudge(self._db, LeaseKind.MAILBOX, copy.grant_id)
         return True
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -33,6 +35,8 @@ LAST_RETRY_S = 300.0
 """Seconds before a failed session is tried again: doubled from the first to the last, with jitter."""
 REFUSED_RETRY_S = 300.0
 """Seconds after a refused login: trying a wrong password quickly gets an address banned."""
+_LOOK = "look"
+"""What ``look`` cancels a wait with, so that it is told from the end of the task itself."""
 STEADY_S = 60.0
 """Seconds after which a session counts as having worked, so that its end is tried again quickly."""
 
@@ -60,6 +64,7 @@ class MailboxSync:
         self._grant = grant
         self._lease = lease
         self._window = window
+        self._waiting: asyncio.Future[object] | None = None
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
 
     async def run(self) -> None:
@@ -130,10 +135,30 @@ class MailboxSync:
             inbox = find_special(await writer.folders(), SpecialUse.INBOX)
             if inbox is not None:
                 await self._sync_folder(client, writer, inbox)
-            if inbox is not None and idles:
-                await client.idle(timeout_s=left)
-            else:
-                await asyncio.sleep(min(left, BLIND_POLL_S))
+            news = (
+                client.idle(timeout_s=left) if inbox is not None and idles else asyncio.sleep(min(left, BLIND_POLL_S))
+            )
+            if not await self._undisturbed(news):
+                return
+
+    def look(self) -> None:
+        """Look at all folders now rather than at the end of the wait: somebody has changed one of them."""
+        if self._waiting is not None:
+            self._waiting.cancel(_LOOK)
+
+    async def _undisturbed(self, news: Coroutine[Any, Any, object]) -> bool:
+        """Wait for news; False when ``look`` cut the wait short."""
+        self._waiting = asyncio.ensure_future(news)
+        try:
+            await self._waiting
+        except asyncio.CancelledError as e:
+            if e.args != (_LOOK,):
+                self._waiting.cancel()
+                raise
+            return False
+        finally:
+            self._waiting = None
+        return True
 
     async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
         """One folder. A server that refuses this one does not keep us from the others."""

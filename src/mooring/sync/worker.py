@@ -47,6 +47,8 @@ class Worker:
         self._environments = environments
         self._window = window
         self._tasks: dict[Lease, asyncio.Task[None]] = {}
+        self._mailboxes: dict[Lease, MailboxSync] = {}
+        self._nudges: dict[Lease, int] = {}
 
     async def run(self) -> None:
         """Work until cancelled; then give everything back."""
@@ -70,8 +72,13 @@ class Worker:
         held = await self._holder.held(LeaseKind.MAILBOX)
         await self._stop([lease for lease in self._tasks if lease not in held])
         for lease in [lease for lease, task in self._tasks.items() if task.done()]:
-            self._tasks.pop(lease)
+            del self._tasks[lease], self._mailboxes[lease]
             await self._holder.release(lease)
+        for lease, nudges in held.items():
+            mailbox = self._mailboxes.get(lease)
+            if mailbox is not None and self._nudges.get(lease) != nudges:
+                mailbox.look()
+        self._nudges = held
         new = {lease.subject: lease for lease in held if lease not in self._tasks}
         for grant in await by_ids(self._db, list(new)):
             lease = new[grant.id]
@@ -85,6 +92,7 @@ class Worker:
                 lease=lease,
                 window=self._window,
             )
+            self._mailboxes[lease] = mailbox
             self._tasks[lease] = asyncio.create_task(self._guarded(mailbox, grant, lease))
 
     async def _guarded(self, mailbox: MailboxSync, grant: Grant, lease: Lease) -> None:
@@ -116,6 +124,8 @@ class Worker:
 
     async def _stop(self, leases: list[Lease]) -> None:
         tasks = [self._tasks.pop(lease) for lease in leases]
+        for lease in leases:
+            del self._mailboxes[lease]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

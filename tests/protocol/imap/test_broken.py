@@ -57,6 +57,12 @@ async def test_a_flood_of_responses() -> None:
         await client.noop()
 
 
+async def test_a_flood_of_long_responses() -> None:
+    client, _ = await selected("C: M3 NOOP", *[said(b"* XYZZY " + b"x" * 900_000 + b"\r\n")] * 40)
+    with pytest.raises(RemoteProtocolError, match="at once"):
+        await client.noop()
+
+
 @pytest.mark.parametrize("line", ["S: M4 OK what", "S: + more?", "S: nonsense", "S: M2 OK again"])
 async def test_answers_to_nothing(line: str) -> None:
     client, _ = await selected("C: M3 NOOP", line, "S: M3 OK done")

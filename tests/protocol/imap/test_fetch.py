@@ -260,6 +260,20 @@ async def test_flags_that_changed_and_messages_that_vanished() -> None:
     stream.assert_done()
 
 
+async def test_a_flood_of_what_vanished() -> None:
+    line = b"* VANISHED (EARLIER) " + b",".join(b"%d" % uid for uid in range(1, 200_000, 2)) + b"\r\n"
+    client, _ = await selected(
+        "C: M3 ENABLE QRESYNC",
+        "S: * ENABLED QRESYNC",
+        "S: M3 OK done",
+        "C: M4 UID FETCH 1:* (UID FLAGS MODSEQ) (CHANGEDSINCE 40 VANISHED)",
+        *[said(line)] * 11,
+    )
+    await client.enable("QRESYNC")
+    with pytest.raises(RemoteProtocolError, match="lost messages"):
+        await anext(client.fetch_flags(changed_since=40, vanished=True))
+
+
 async def test_vanished_needs_qresync() -> None:
     client, _ = await selected()
     with pytest.raises(InvalidRequest):

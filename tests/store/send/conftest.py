@@ -14,7 +14,16 @@ from mooring.net.tls import client_context
 from mooring.store import Database, ObjectStore
 from mooring.vault import Vault
 from tests.store.send.fake_imap import FakeMailbox
-from tests.store.send.world import GatedServer, World, connected_grant, dialer_of, listening, server_tls, working
+from tests.store.send.world import (
+    GatedServer,
+    World,
+    connected_grant,
+    dialer_of,
+    listening,
+    loopback_settings,
+    server_tls,
+    working,
+)
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +55,9 @@ async def world(database: Database, trusted: trustme.CA, tmp_path: Path) -> Asyn
         db=database,
         objects=ObjectStore.open((tmp_path / "objects").as_uri()),
         keys=keys,
-        sessions=Sessions(dialer_of(database, ledger, clock)),
+        sessions=Sessions(dialer_of(database, ledger, clock, allow="127.0.0.0/8")),
         ledger=ledger,
-        grant=await connected_grant(database, keys, vault, smtp_port=smtp_port, imap_port=imap_port),
+        grant=await connected_grant(database, keys, vault, loopback_settings(smtp_port, imap_port)),
         smtp=smtp,
         imap=imap,
     )

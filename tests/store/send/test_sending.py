@@ -13,6 +13,7 @@ from mooring.errors import Conflict, InvalidRequest, NotFound, ProviderFailure
 from mooring.ids import new_id
 from mooring.mail import Message, Party, message_id
 from mooring.send import OutcomeUnknown, SentAttachment, Submission, recover, repository
+from mooring.store import Database
 from tests.protocol.smtp.fake import DROP, EHLO, SILENCE
 from tests.store.send.world import ADDRESS, HELLO, PASSWORD, SOURCE, World
 from tests.waiting import until_async
@@ -67,7 +68,7 @@ async def test_what_leaves_and_what_is_answered(world: World):
     assert await world.states() == ["sent"]
     assert await world.facts() == [("message.send_success", {"id": message.id, "thread_id": message.thread_id})]
     (entry,) = await world.ledger.entries()
-    assert (entry.traffic, entry.source_address) == ("send", str(SOURCE))
+    assert (entry.traffic, entry.source_address) == ("send", SOURCE)
 
 
 async def test_nothing_readable_is_stored(world: World):
@@ -128,7 +129,7 @@ async def test_a_failure_before_the_server_took_it(
 ):
     world.smtp.script = script
     error = await failure(world.sender().send(world.grant, HELLO, idempotency_key="k"))
-    assert (error.stage, error.reason, error.source, error.traffic) == (stage, reason, str(SOURCE), "send")
+    assert (error.stage, error.reason, error.source, error.traffic) == (stage, reason, SOURCE, "send")
     assert not isinstance(error, OutcomeUnknown)
     (row,) = await world.rows()
     assert (row["state"], row["raw"], row["copy_state"], row["error"]["stage"]) == ("refused", None, "none", stage)
@@ -151,7 +152,7 @@ async def test_an_unanswered_message_is_unknown_and_never_repeated(world: World)
     third = await failure(world.sender().send(world.grant, HELLO, idempotency_key="k"))
     for error in (first, second, third):
         assert isinstance(error, OutcomeUnknown)
-        assert (error.stage, error.reason, error.source) == ("send", "unknown", str(SOURCE))
+        assert (error.stage, error.reason, error.source) == ("send", "unknown", SOURCE)
         assert error.message == first.message
         assert "may, or may not, have been delivered" in error.message
         assert "before sending it again" in error.hint
@@ -228,6 +229,24 @@ async def test_what_was_begun_is_finished_when_the_caller_goes_away(world: World
     world.smtp.gate.set()
     await sender.finish(within_s=10)
     assert await world.states() == ["sent"]
+
+
+async def test_a_database_that_is_lost_in_the_handover_does_not_make_it_unsent(world: World, database_url: str):
+    world.smtp.gate.clear()
+    sending = asyncio.create_task(world.sender().send(world.grant, HELLO, idempotency_key="k"))
+    await heard(world, "DATA")
+    await world.db.close()
+    world.smtp.gate.set()
+    message = await sending
+    assert message.id == message_id(world.grant.id, world.smtp.messages[0])
+
+    world.db = await Database.open(database_url)
+    try:
+        await world.time_passes("5 minutes")
+        assert await recover(world.db) == 1
+        assert await world.states() == ["unknown"]
+    finally:
+        await world.db.close()
 
 
 @pytest.mark.parametrize(("begun", "left"), [(False, "refused"), (True, "unknown")])

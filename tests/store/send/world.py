@@ -29,7 +29,7 @@ from tests.waiting import until_async
 
 PASSWORD = "a-password-of-ann"
 ADDRESS = "ann@example.test"
-SOURCE = ip_address("127.0.0.9")
+SOURCE = "127.0.0.9"
 HELLO = Submission(to=(Party(email="bob@example.test", name="Bob"),), subject="Hello", body="<p>Hi Bob</p>")
 
 
@@ -55,8 +55,8 @@ class World:
     sessions: Sessions
     ledger: Ledger
     grant: Grant
-    smtp: GatedServer
-    imap: FakeMailbox
+    smtp: GatedServer = field(default_factory=GatedServer)
+    imap: FakeMailbox = field(default_factory=FakeMailbox)
     clock: SystemClock = field(default_factory=SystemClock)
 
     def sender(self) -> Sender:
@@ -107,16 +107,16 @@ class World:
         return message_id(self.grant.id, raw)
 
 
-async def connected_grant(db: Database, keys: Keys, vault: Vault, *, smtp_port: int | None, imap_port: int) -> Grant:
-    """A grant that uses these servers."""
+async def connected_grant(
+    db: Database, keys: Keys, vault: Vault, settings: Settings, *, email: str = ADDRESS, password: str = PASSWORD
+) -> Grant:
+    """A grant with these servers, placed in the dynamic environment."""
     made = await Applications(db, vault).create(name="Test", generation=Generation.V3, region="us")
-    smtp = Server("127.0.0.1", smtp_port, ADDRESS, TlsMode.IMPLICIT) if smtp_port else None
-    settings = Settings(imap=Server("127.0.0.1", imap_port, ADDRESS, TlsMode.IMPLICIT), smtp=smtp)
-    grant_id = f"grant{smtp_port or 0}"
+    grant_id = "the-grant"
     values = {
-        "id": grant_id, "application_id": made.application.id, "provider": "imap", "email": ADDRESS,
+        "id": grant_id, "application_id": made.application.id, "provider": "imap", "email": email,
         "mail_domain": "example.test", "subject": f"subject-{grant_id}", "environment": "dynamic",
-        "settings": settings, "credentials": keys.seal_credentials(grant_id, Credentials(PASSWORD, PASSWORD)),
+        "settings": settings, "credentials": keys.seal_credentials(grant_id, Credentials(password, password)),
         "data_key": keys.new_data_key(grant_id), "name": "Ann", "state": "", "scope": [], "user_agent": "", "ip": "",
     }  # fmt: skip
     async with db.transaction() as tx:
@@ -126,11 +126,19 @@ async def connected_grant(db: Database, keys: Keys, vault: Vault, *, smtp_port: 
     return grant
 
 
-def dialer_of(db: Database, ledger: Ledger, clock: SystemClock) -> Dialer:
-    """A dialer that leaves by 127.0.0.9 and may reach this host."""
-    environment = EnvironmentName(Generation.V3, "us", Kind.DYNAMIC)
-    source = SourceConfig("loopback", SOURCE, Via(Carrier.BIND, local=SOURCE))
-    policy = DialerPolicy(pools=(PoolConfig(environment, (source,)),), allow=(ip_network("127.0.0.0/8"),))
+def loopback_settings(smtp_port: int, imap_port: int) -> Settings:
+    """Servers on 127.0.0.1, with TLS from the first byte."""
+    return Settings(
+        imap=Server("127.0.0.1", imap_port, ADDRESS, TlsMode.IMPLICIT),
+        smtp=Server("127.0.0.1", smtp_port, ADDRESS, TlsMode.IMPLICIT),
+    )
+
+
+def dialer_of(db: Database, ledger: Ledger, clock: SystemClock, *, source: str = SOURCE, allow: str) -> Dialer:
+    """A dialer whose only pool is the dynamic one, with one source."""
+    environment, address = EnvironmentName(Generation.V3, "us", Kind.DYNAMIC), ip_address(source)
+    config = SourceConfig("dynamic", address, Via(Carrier.BIND, local=address))
+    policy = DialerPolicy(pools=(PoolConfig(environment, (config,)),), allow=(ip_network(allow),))
     return Dialer(db, ledger, clock, policy)
 
 

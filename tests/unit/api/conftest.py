@@ -10,15 +10,23 @@ from mooring.api import create_app
 from tests.unit.api.fakes import V3_KEY, World
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
+@pytest.fixture(scope="session")
+def served() -> tuple[World, Any]:
+    """The fakes and the application over them: building it takes longer than a test."""
+    world = World()
+    return world, cast("Any", create_app(world.services()))
 
 
 @pytest.fixture
-async def anybody(world: World) -> AsyncIterator[httpx.AsyncClient]:
+def world(served: tuple[World, Any]) -> World:
+    served[0].renew()
+    return served[0]
+
+
+@pytest.fixture
+async def anybody(world: World, served: tuple[World, Any]) -> AsyncIterator[httpx.AsyncClient]:
     """A caller who says nothing of itself."""
-    transport = httpx.ASGITransport(app=cast("Any", create_app(world.services())), client=("192.0.2.7", 4711))
+    transport = httpx.ASGITransport(app=served[1], client=("192.0.2.7", 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield client
 

@@ -350,6 +350,15 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     is_ready: Callable[[], bool] = lambda: True
 
+    def renew(self) -> None:
+        """Forget everything, for the next test; the application over these fakes is built once."""
+        fakes: tuple[Fake, ...] = (
+            self.applications, self.grants, self.mailbox, self.calendars, self.sender, self.allowlist, self.ledger,
+        )  # fmt: skip
+        for fake in fakes:
+            fake.__init__()
+        self.is_ready = lambda: True
+
     def services(self) -> Services:
         async def ready() -> bool:
             return self.is_ready()

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mooring.config import Generation
 from tests.unit.api.fakes import (
@@ -121,3 +123,16 @@ async def test_nothing_is_answered_to_nobody(world: World, anybody: httpx.AsyncC
     answer = await anybody.request(method, path)
     assert answer.status_code == 401
     assert world.mailbox.calls == world.sender.calls == world.ledger.asked == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.sampled_from([b"", b"Basic ", b"Bearer "]),
+    st.binary(max_size=20).filter(lambda b: not set(b) & set(b"\r\n\x00")),
+    st.sampled_from(["/v3/grants", "/account", "/a/app-v2/accounts"]),
+)
+async def test_any_authorization_is_refused_or_known(
+    anybody: httpx.AsyncClient, scheme: bytes, secret: bytes, path: str
+) -> None:
+    answer = await anybody.get(path, headers=[(b"Authorization", scheme + secret)])
+    assert answer.status_code == 401

@@ -155,8 +155,10 @@ async def test_the_application(v3: httpx.AsyncClient) -> None:
 async def test_connections_of_a_grant_are_paged(world: World, v3: httpx.AsyncClient) -> None:
     path = "/v3/grants/g1/connections?limit=2&server=imap.example.com&source=d1&since=2026-01-01"
     first = (await v3.get(path)).json()
-    assert [e["source_address"] for e in first["data"]] == ["203.0.113.10"] * 2
-    assert first["data"][0]["at"] == "2026-01-31T12:00:00Z"
+    assert [e["source"] for e in first["data"]] == ["203.0.113.10"] * 2
+    shown = first["data"][0]
+    assert (shown["at"], shown["environment"], shown["class"]) == ("2026-01-31T12:00:00Z", "dynamic", "sync")
+    assert (shown["source_name"], shown["server"]) == ("d1", "imap.example.com:993")
     second = (await v3.get(f"{path}&page_token={first['next_cursor']}")).json()
     ids = [e["id"] for e in first["data"] + second["data"]]
     assert ids == [e.id for e in world.ledger.written]

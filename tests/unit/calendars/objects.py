@@ -15,7 +15,7 @@ def at(year: int, month: int = 1, day: int = 1, hour: int = 0) -> int:
 
 
 def ics(*events: str) -> bytes:
-    """An object; each event is its lines, joined by semicolons of the reader's own: ``|``."""
+    """An object of these events; each is its lines with ``|`` between them."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0"]
     for event in events:
         lines += ["BEGIN:VEVENT", *event.split("|"), "END:VEVENT"]

@@ -86,6 +86,12 @@ def test_an_absurd_announcement_is_an_error() -> None:
         framed([b"* 1 FETCH (BODY[] {99999999999999999999}\r\n"])
 
 
+def test_very_many_literals_take_time_in_proportion() -> None:
+    framer = Framer()
+    (response,) = framed([b"* LIST " + b"{0}\r\n{1}\r\nx" * 80_000 + b"\r\n"], framer)
+    assert len(response[1]) == 160_000
+
+
 def test_nothing_is_held_between_responses() -> None:
     framer = Framer()
     assert framed([b"* 1 EXISTS\r\n" * 1000], framer)[-1] == (b"* 1 EXISTS", {})

@@ -69,7 +69,7 @@ class Authentication(Session):
         await self._run(Command(Verb.STARTTLS), timeout_s=timeout_s)
         with self._exclusive(fragile=True):
             self._wire.forget_clear_text()
-            self._events.clear()
+            self._events.take()
             await self._stream.start_tls(timeout_s=timeout_s)
 
     async def login(self, username: str, password: str, *, timeout_s: float = COMMAND_S) -> None:

@@ -38,6 +38,7 @@ class Connection:
         capabilities: None while they are unknown, which they are again after STARTTLS and after a login.
         enabled: extensions that ENABLE switched on.
         mailbox: the one that is selected.
+        last_size: bytes that the response behind the last event had, with what was kept of its literals.
         is_idling: the server sent ``+`` to IDLE and waits for DONE.
     """
 
@@ -51,6 +52,7 @@ class Connection:
         "capabilities",
         "enabled",
         "is_idling",
+        "last_size",
         "mailbox",
         "state",
     )
@@ -67,6 +69,7 @@ class Connection:
         self.enabled = _NOTHING
         self.mailbox: Mailbox | None = None
         self.is_idling = False
+        self.last_size = 0
 
     @property
     def pending(self) -> dict[str, Verb]:
@@ -149,6 +152,7 @@ class Connection:
             if not response.line.strip():
                 continue
             event = parse_response(response, utf8=self.is_utf8)
+            self.last_size = response.size
             self._follow(event)
             if not (isinstance(event, Continuation) and self._released()):
                 return event

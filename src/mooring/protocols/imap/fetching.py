@@ -7,7 +7,7 @@ the round trips of a long fetch overlap with its data.
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from mooring.errors import InvalidRequest, MooringError
+from mooring.errors import InvalidRequest, MooringError, RemoteProtocolError
 from mooring.protocols.imap.commands import Command, Verb
 from mooring.protocols.imap.errors import ClientBusy
 from mooring.protocols.imap.framing import MAX_LITERALS
@@ -21,6 +21,9 @@ MAX_BODY = 64 * 1024 * 1024
 
 BATCH = 200
 """Messages of one UID FETCH with bodies: about 4 MB of average mail, many round trips' worth on any line."""
+
+MAX_VANISHED = 1_000_000
+"""Ranges of vanished UIDs that one fetch takes in: a mailbox of millions in which every other message is gone."""
 
 _IN_FLIGHT = 2
 """Commands on the way at once; a third hides no further latency."""
@@ -45,6 +48,7 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         "_items",
         "_modifiers",
         "_ready",
+        "_room_for_vanished",
         "_tags",
         "_uids",
         "_vanished",
@@ -76,14 +80,15 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         self._ready: deque[FetchedMessage] = deque()
         self._tags: set[str] = set()
         self._failure: MooringError | None = None
-        self._vanished = UidSet()
+        self._vanished: list[UidSet] = []
+        self._room_for_vanished = MAX_VANISHED
         self._is_begun = False
         self._is_exhausted = False
 
     @property
     def vanished(self) -> UidSet:
         """The UIDs that are gone, if the fetch asked for them; complete once the stream has come to its end."""
-        return self._vanished
+        return UidSet.union(self._vanished)
 
     def __aiter__(self) -> "FetchStream":
         return self
@@ -140,7 +145,10 @@ class FetchStream(AsyncIterator[FetchedMessage]):
                     self._failure = self._failure or refusal(host, Verb.UID_FETCH, event)
                     self._is_exhausted = True
             case Vanished(uids=uids, earlier=True):
-                self._vanished |= uids
+                self._vanished.append(uids)
+                self._room_for_vanished -= 1 + len(uids.ranges)
+                if self._room_for_vanished < 0:
+                    raise RemoteProtocolError(f"the server named more than {MAX_VANISHED} ranges of lost messages")
             case _:
                 return False
         return True

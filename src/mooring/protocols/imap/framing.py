@@ -41,6 +41,11 @@ class Response:
         self.line = line
         self.literals = literals
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.line) + sum(len(literal) for literal in self.literals.values() if literal)
+
 
 class Framer:
     """Bytes in, responses out.
@@ -52,10 +57,12 @@ class Framer:
     __slots__ = (
         "_at",
         "_data",
+        "_kept",
         "_literals",
         "_missing",
         "_partial",
         "_pieces",
+        "_place",
         "_sink",
         "_text_size",
         "_wanted",
@@ -111,7 +118,7 @@ class Framer:
         self._sink: BytesIO | None = None
         self._missing = -1
         self._wanted = True
-        self._text_size = 0
+        self._text_size = self._place = self._kept = 0
 
     def _read_line(self) -> bytes | None:
         """The text up to the next line end, without it."""
@@ -148,9 +155,10 @@ class Framer:
             raise RemoteProtocolError(f"the server announced {size} bytes at once")
         self._pieces = self._pieces or []
         self._pieces.append(line[:begin] + b"{")
+        self._place += begin + 1
         self._literals = {} if self._literals is None else self._literals
-        kept = sum(len(literal) for literal in self._literals.values() if literal)
-        self._wanted = kept + size <= self.max_literals
+        self._wanted = self._kept + size <= self.max_literals
+        self._kept += size if self._wanted else 0
         self._missing = size
 
     def _read_literal(self) -> bool:
@@ -174,12 +182,9 @@ class Framer:
             self._sink = None
         self._at = end
         self._missing = -1
-        self._keep(literal)
+        if self._literals is not None:
+            self._literals[self._place - 1] = literal
         return True
-
-    def _keep(self, literal: bytes | None) -> None:
-        if self._literals is not None and self._pieces:
-            self._literals[sum(map(len, self._pieces)) - 1] = literal
 
     def _finished(self, line: bytes) -> Response:
         response = Response(line) if self._pieces is None else self._joined(self._pieces, line)
@@ -192,4 +197,5 @@ class Framer:
         pieces.append(line)
         response = Response(b"".join(pieces), self._literals or _NONE)
         self._pieces = self._literals = None
+        self._place = self._kept = 0
         return response

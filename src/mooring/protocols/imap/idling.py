@@ -34,7 +34,7 @@ class Idling(Session):
         Source: RFC 2177.
         """
         await self._demand("IDLE", timeout_s=reply_s)
-        if not any(isinstance(event, _NEWS) for event in self._events):
+        if not any(isinstance(event, _NEWS) for event in self._events.events):
             with self._exclusive():
                 self._owner = None
                 await self._settle(self._deadline(reply_s))

@@ -117,9 +117,7 @@ class Mailboxes(Session):
         for said in reply.of(StatusResponse):
             if said.text.code not in DESCRIBING_CODES:
                 self._keep(said)
-        vanished = UidSet()
-        for gone in reply.of(Vanished):
-            vanished |= gone.uids
+        vanished = UidSet.union(gone.uids for gone in reply.of(Vanished))
         return state.selected(vanished, reply.of(FetchedMessage))
 
     async def unselect(self, *, timeout_s: float = COMMAND_S) -> None:

@@ -59,10 +59,7 @@ class Messages(Mailboxes):
             arguments += ["SINCE", date_text(since)]
         command = Command(Verb.UID_SEARCH, *arguments)
         reply = await self._run(command, timeout_s=timeout_s, collect=(SearchResult,), max_line=MAX_SEARCH_LINE)
-        found = UidSet()
-        for result in reply.of(SearchResult):
-            found |= result.uids
-        return found
+        return UidSet.union(result.uids for result in reply.of(SearchResult))
 
     async def store(
         self,

@@ -9,7 +9,7 @@ import re
 
 from mooring.errors import InvalidRequest
 
-_SHIFTED = re.compile(rb"&([^-]*)-")
+_SHIFTED = re.compile(rb"&([^&-]*)-")
 _TO_ENCODE = re.compile(r"&|[^\x20-\x7e]+")
 
 

@@ -57,6 +57,11 @@ class UidSet:
         """
         return cls(_joined(sorted(_ranges(text)))) if text else cls()
 
+    @classmethod
+    def union(cls, sets: Iterable["UidSet"]) -> "UidSet":
+        """What is in any of them."""
+        return cls(_joined(sorted(part for one in sets for part in one.ranges)))
+
     def __str__(self) -> str:
         return ",".join(map(_spelt, self.ranges))
 
@@ -77,7 +82,7 @@ class UidSet:
         return at >= 0 and uid <= self.ranges[at][1]
 
     def __or__(self, other: "UidSet") -> "UidSet":
-        return UidSet(_joined(sorted(self.ranges + other.ranges)))
+        return UidSet.union((self, other))
 
     @property
     def is_open(self) -> bool:

@@ -42,6 +42,9 @@ COMMAND_S = 60.0
 MAX_KEPT = 200_000
 """Responses kept for one command, or unasked between two ``take_events``; a server that sends more floods us."""
 
+MAX_KEPT_SIZE = 32 * 1024 * 1024
+"""Bytes of the same; the longest honest ones are SEARCH and the list of what changed in a large mailbox."""
+
 _SEND_PIECE = 256 * 1024
 """Bytes handed to the stream at once, so that the time-out of a send is one of progress."""
 
@@ -72,6 +75,34 @@ class Reply:
         return found[-1] if found else None
 
 
+class Kept:
+    """What the server said, until somebody takes it: as much as an honest server has to say, and no more."""
+
+    __slots__ = ("_size", "events")
+
+    def __init__(self) -> None:
+        self.events: list[News] = []
+        self._size = 0
+
+    def add(self, event: News, size: int) -> None:
+        """Keep one more.
+
+        Args:
+            size: bytes that it took on the wire.
+        Raises:
+            RemoteProtocolError: this is a flood.
+        """
+        self._size += size
+        if len(self.events) >= MAX_KEPT or self._size > MAX_KEPT_SIZE:
+            raise RemoteProtocolError(f"the server sent {len(self.events)} responses ({self._size} bytes) at once")
+        self.events.append(event)
+
+    def take(self) -> list[News]:
+        """All of it, in order; it is kept no longer."""
+        events, self.events, self._size = self.events, [], 0
+        return events
+
+
 class Session:
     """What all the groups of commands of a client stand on."""
 
@@ -84,7 +115,7 @@ class Session:
         """
         self._stream = stream
         self._wire = Connection()
-        self._events: list[News] = []
+        self._events = Kept()
         self._broken: NetworkError | RemoteProtocolError | None = None
         self._busy = False
         self._owner: object = None
@@ -108,8 +139,7 @@ class Session:
 
         Sequence numbers in it are those of the mailbox that was selected then: take it before selecting another.
         """
-        events, self._events = self._events, []
-        return events
+        return self._events.take()
 
     async def aclose(self) -> None:
         """Close the stream at once, without a word to the server. Never raises."""
@@ -158,18 +188,18 @@ class Session:
             await self._settle(deadline)
             self._wire.expect_sizes(line=max_line)
             tag = self._wire.start(command) if select is None else self._wire.select(command, select)
-            results: list[News] = []
+            results = Kept()
             while True:
                 event = await self._next_event(deadline)
                 match event:
                     case Tagged() if event.tag == tag:
-                        return self._ended(command.verb, event, results)
+                        return self._ended(command.verb, event, results.take())
                     case Continuation(text=text):
                         if respond is None:
                             raise RemoteProtocolError("the server asked for more of a command that was complete")
                         self._wire.reply(respond(text))
                     case _ if isinstance(event, collect):
-                        results.append(_bounded(event, results))
+                        results.add(event, self._wire.last_size)
                     case _:
                         self._keep(event)
 
@@ -249,7 +279,7 @@ class Session:
             event = FetchedMessage(
                 event.uid, event.sequence, event.flags, event.internal_date, event.size, event.modseq
             )
-        self._events.append(_bounded(event, self._events))
+        self._events.add(event, self._wire.last_size)
 
     def _is_leaving(self) -> bool:
         return Verb.LOGOUT in self._wire.pending.values()
@@ -277,12 +307,6 @@ class Session:
             raise
         finally:
             self._busy = False
-
-
-def _bounded(event: News, kept: list[News]) -> News:
-    if len(kept) >= MAX_KEPT:
-        raise RemoteProtocolError(f"the server sent more than {MAX_KEPT} responses at once")
-    return event
 
 
 def _parcels(pieces: list[bytes]) -> Iterator[bytes]:

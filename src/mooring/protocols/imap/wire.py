@@ -21,26 +21,39 @@ _NIL = re.compile(rb" *NIL(?=[\s()]|$)", re.IGNORECASE)
 _LIST = re.compile(rb" *\(([^()\"{]*)\)")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _MAX_NUMBER = 2**63 - 1
+_SHARED = 2_000
+"""Bytes of a list that is worth remembering; a longer one is somebody's attempt to fill our memory."""
+
 _EXCERPT = 60
 """Bytes of the server's text that an error quotes."""
 
 _SPELLING = {word.casefold(): str(word) for word in (*Flag, *Attribute)}
 
 
-@lru_cache(maxsize=4096)
 def flag_set(words: bytes) -> frozenset[str]:
     """Flags or attributes, in the standard's spelling where they are the standard's.
 
-    Cached, since a mailbox has few combinations and many messages.
+    Equal ones are one object, since a mailbox has few combinations and many messages.
     """
+    return _shared_flags(words) if len(words) <= _SHARED else _flags(words)
+
+
+def capability_set(words: bytes) -> frozenset[str]:
+    """Capability names in capitals; equal ones are one object, since all connections to a server share them."""
+    return _shared_capabilities(words) if len(words) <= _SHARED else _capabilities(words)
+
+
+def _flags(words: bytes) -> frozenset[str]:
     texts = (readable(word) for word in words.split())
     return frozenset(_SPELLING.get(text.casefold(), text) for text in texts)
 
 
-@lru_cache(maxsize=1024)
-def capability_set(words: bytes) -> frozenset[str]:
-    """Capability names in capitals; cached, since all connections to a server share them."""
+def _capabilities(words: bytes) -> frozenset[str]:
     return frozenset(readable(word).upper() for word in words.split())
+
+
+_shared_flags = lru_cache(maxsize=4096)(_flags)
+_shared_capabilities = lru_cache(maxsize=1024)(_capabilities)
 
 
 def bounded(digits: bytes) -> int:

@@ -121,6 +121,7 @@ CREATE TABLE leases (
     scope      text NOT NULL DEFAULT '',              -- an environment: who may claim it
     holder     text,
     generation bigint NOT NULL DEFAULT 0,             -- counts up with every change of hands
+    nudges     bigint NOT NULL DEFAULT 0,             -- counts up whenever the holder should look at once
     PRIMARY KEY (kind, subject)
 );
 CREATE INDEX leases_holder ON leases (holder);

@@ -1,0 +1,48 @@
+"""Run the measures and print what they found: ``python -m bench [--json] [first-sync] [dial] [memory] [pages]``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+from bench import dial, first_sync, memory, pages
+from bench.report import Finding, as_json, as_text
+from tests.lab import Laboratory
+
+MEASURES: dict[str, Callable[[Laboratory], Iterable[Finding]]] = {
+    "first-sync": first_sync.measure,
+    "dial": dial.measure,
+    "memory": memory.measure,
+    "pages": pages.measure,
+}
+
+
+def main() -> int:
+    """Run what was asked for; 1 when a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=f"one of: {', '.join(MEASURES)}; all if none")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    arguments = parser.parse_args()
+    wanted: list[str] = arguments.measures or list(MEASURES)
+    if unknown := set(wanted) - MEASURES.keys():
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
+    if "MOORING_LAB" not in os.environ:
+        parser.error("run it as: make bench, or scripts/in-namespace .venv/bin/python -m bench")
+    findings: list[Finding] = []
+    for finding in _all(wanted):
+        findings.append(finding)
+        print(as_text(finding), file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    if arguments.json:
+        print(as_json(findings))
+    return 0 if all(finding.is_met for finding in findings) else 1
+
+
+def _all(wanted: list[str]) -> Iterator[Finding]:
+    """Each measure in a laboratory of its own, so that none inherits the load or the leftovers of another."""
+    for name in wanted:
+        with Laboratory() as lab:
+            yield from MEASURES[name](lab)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

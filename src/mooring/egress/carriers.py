@@ -1,0 +1,87 @@
+"""How a source gets its address onto the wire: bound here, or by an operator's proxy."""
+
+import contextlib
+import functools
+from typing import Protocol
+
+from mooring.config import Carrier, IPAddress, SourceConfig
+from mooring.egress import proxies
+from mooring.egress.types import Timeouts
+from mooring.errors import NetworkError, SourceUnavailable
+from mooring.net import Endpoint
+from mooring.net.connect import DialledSocket, connect, is_local
+
+
+class Resolver(Protocol):
+    """From a name to its addresses."""
+
+    async def __call__(self, host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
+        """The addresses, each once.
+
+        Raises:
+            NameNotFound, ResolverTimeout.
+        """
+        ...
+
+
+async def carry(
+    source: SourceConfig, target: Endpoint, *, resolve: Resolver, timeouts: Timeouts, connect_s: float
+) -> DialledSocket:
+    """A socket that is connected to ``target`` and leaves by ``source``.
+
+    Args:
+        connect_s: seconds for the target to answer; a proxy has ``timeouts.proxy_s`` for itself.
+    Raises:
+        EgressError: the source failed: ours. NetworkError, of phase connect: the target did.
+    """
+    via = source.via
+    match via.carrier:
+        case Carrier.BIND:
+            return await connect(target, local=via.local, timeout_s=connect_s)
+        case Carrier.SOCKS5:
+            handshake = functools.partial(proxies.socks5, greeting_s=timeouts.proxy_s)
+        case Carrier.HTTP:
+            handshake = proxies.http_connect
+    sock = await _connect_proxy(source, resolve, timeouts)
+    try:
+        await handshake(sock, via, target, timeout_s=connect_s)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def try_out(source: SourceConfig, *, resolve: Resolver, timeouts: Timeouts) -> None:
+    """See whether a source can be used, as far as that shows without a target.
+
+    Raises:
+        EgressError: it cannot.
+    """
+    via = source.via
+    if via.local is not None:
+        if not is_local(via.local):
+            raise SourceUnavailable(f"{via.local} is not an address of this host", reason="unplumbed")
+        return
+    sock = await _connect_proxy(source, resolve, timeouts)
+    try:
+        if via.carrier is Carrier.SOCKS5:
+            await proxies.greet_socks5(sock, via, timeout_s=timeouts.proxy_s)
+    finally:
+        sock.close()
+
+
+async def _connect_proxy(source: SourceConfig, resolve: Resolver, timeouts: Timeouts) -> DialledSocket:
+    """A socket to the first of the proxy's addresses that answers."""
+    via = source.via
+    try:
+        *others, last = await resolve(via.host, via.port, timeout_s=timeouts.resolve_s)
+        for address in others:
+            with contextlib.suppress(NetworkError):
+                return await connect(Endpoint(str(address), via.port), local=None, timeout_s=timeouts.proxy_s)
+        return await connect(Endpoint(str(last), via.port), local=None, timeout_s=timeouts.proxy_s)
+    except NetworkError as e:
+        raise SourceUnavailable(
+            f"the proxy of the source {source.name} cannot be reached: {e.message}",
+            reason="proxy_down",
+            hint=f"The operator checks that {via} is up and reachable from this host.",
+        ) from e
