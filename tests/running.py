@@ -1,5 +1,7 @@
 """A whole Mooring as its operator runs it: ``mooring up`` in a folder of its own, driven from outside."""
 
+import asyncio
+import base64
 import json
 import os
 import signal
@@ -13,8 +15,10 @@ from typing import Any
 import httpx
 from nylas import Client
 
+from mooring.store import Database, EmbeddedPostgres
 from tests.lab import addresses as at
 from tests.lab.dovecot import User
+from tests.lab.processes import descendants, send
 from tests.waiting import until
 
 START_S = 60.0
@@ -29,15 +33,27 @@ SERVERS = {
 
 
 def configuration(
-    port: int, *, static: Sequence[str] = at.STATIC, dynamic: Sequence[str] = at.DYNAMIC, extra: str = ""
+    port: int,
+    *,
+    static: Sequence[str] = at.STATIC,
+    dynamic: Sequence[str] = at.DYNAMIC,
+    v2_static: Sequence[str] = (),
+    v2_dynamic: Sequence[str] = (),
+    extra: str = "",
 ) -> str:
-    """A ``mooring.toml`` with the laboratory's addresses as its pools."""
+    """A ``mooring.toml`` with the laboratory's addresses as its pools; a pool without addresses is not declared."""
     parts = [
         f'[server]\nlisten = "127.0.0.1:{port}"\n',
         '[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16"]\n',
         extra,
     ]
-    for generation, kind, addresses in (("v3", "static", static), ("v3", "dynamic", dynamic)):
+    pools = (
+        ("v3", "static", static),
+        ("v3", "dynamic", dynamic),
+        ("v2", "static", v2_static),
+        ("v2", "dynamic", v2_dynamic),
+    )
+    for generation, kind, addresses in pools:
         names = [f"{generation}-us-{kind}-{number}" for number, _ in enumerate(addresses, start=1)]
         parts += [
             f'[[egress.source]]\nname = "{name}"\naddress = "{address}"\n'
@@ -83,6 +99,11 @@ class Running:
         )
         return answer.json()
 
+    @property
+    def log(self) -> str:
+        """Everything that it has said on standard error."""
+        return (self.folder / "mooring.log").read_text()
+
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SSL_CERT_FILE": str(self.trust)}
 
@@ -105,9 +126,10 @@ class Running:
             assert line, (self.folder / "mooring.log").read_text()
             first = json.loads(line)
             self.api_key, self.application_id = first["api_key"], first["application_id"]
-        until(self._is_ready, timeout_s=START_S, what="/readyz answers 200")
+        until(self.is_ready, timeout_s=START_S, what="/readyz answers 200")
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it answers that it is ready; an AssertionError when it has ended."""
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "mooring.log").read_text()
         try:
@@ -123,9 +145,28 @@ class Running:
 
     def kill(self) -> None:
         """kill -9 of everything of it but the database: the supervisor, the API and the worker."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        send(signal.SIGKILL, [pid for name, pid in self.pids().items() if name != "postgres"])
         self._ended()
+
+    def kill_one(self, name: str) -> int:
+        """kill -9 of one process, by its name in ``pids``; returns its number."""
+        pid = self.pids()[name]
+        send(signal.SIGKILL, [pid])
+        if name == "up":
+            self._ended()
+        return pid
+
+    def pids(self) -> dict[str, int]:
+        """The processes that live now: ``up``, ``api``, ``worker``, ``postgres`` (the first of them)."""
+        found: dict[str, int] = {}
+        if self.process is not None:
+            found["up"] = self.process.pid
+            for pid in descendants(self.process.pid):
+                words = command_line(pid)
+                if words[1:3] == ["-m", "mooring"] and words[3] in {"api", "worker"}:
+                    found[words[3]] = pid
+        postgres = postmaster(self.folder / "data")
+        return {**found, "postgres": postgres} if postgres is not None else found
 
     def _ended(self) -> int:
         assert self.process is not None
@@ -137,22 +178,53 @@ class Running:
 
     def command(self, *arguments: str) -> Any:
         """What ``mooring … --json`` prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mooring", *arguments, "--json"],
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = run_mooring(*arguments, "--json", folder=self.folder, environment=self.environment())
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
+
+    def rows(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        """What its database answers: for what no door shows, such as the outbox."""
+
+        async def ask() -> list[dict[str, Any]]:
+            async with EmbeddedPostgres(self.folder / "data").connect_or_start() as url:
+                db = await Database.open(url, max_size=1)
+                try:
+                    return [dict(row) for row in await db.fetch(query, *arguments)]
+                finally:
+                    await db.close()
+
+        return asyncio.run(ask())
+
+    def listed(self, grant_id: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Every message of a listing, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get(f"/v3/grants/{grant_id}/messages", limit=200, **parameters, **cursor)
+            assert "data" in page, page
+            found += page["data"]
+            if not page.get("next_cursor"):
+                return found
+            cursor = {"page_token": page["next_cursor"]}
+
+    def raw(self, grant_id: str, message_id: str) -> bytes:
+        """The message's bytes."""
+        data = self.get(f"/v3/grants/{grant_id}/messages/{message_id}", fields="raw_mime")["data"]
+        return base64.urlsafe_b64decode(data["raw_mime"] + "=" * (-len(data["raw_mime"]) % 4))
+
+    def folders(self, grant_id: str) -> dict[str, dict[str, Any]]:
+        """The folders by name."""
+        return {f["name"]: f for f in self.get(f"/v3/grants/{grant_id}/folders", limit=200)["data"]}
 
     def connect(self, user: User, **settings: Any) -> str:
         """Connect a mailbox by the SDK; returns the grant's id."""
         return self.sdk.auth.custom_authentication(
             {"provider": "imap", "settings": {**credentials(user), **SERVERS, **settings}}
         ).data.id
+
+    def connect_to_read(self, user: User, **settings: Any) -> str:
+        """As ``connect``, with the IMAP server alone."""
+        return self.connect(user, smtp_host="", **settings)
 
     def static_ips(self, state: str) -> None:
         """Switch the application's static addresses."""
@@ -165,6 +237,45 @@ class Running:
             return self.get(f"/v3/grants/{grant_id}")["data"]["sync"]["state"] == "ok"
 
         until(done, timeout_s=60, what=f"the grant {grant_id} is in step")
+
+
+def run_mooring(
+    *arguments: str, folder: Path, environment: dict[str, str], timeout_s: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """One command, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "mooring", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+
+
+def command_line(pid: int) -> list[str]:
+    """The words that a process was started with; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this process still runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def postmaster(data: Path) -> int | None:
+    """The first process of the embedded database, if it lives."""
+    try:
+        pid = int((data / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    except (OSError, IndexError, ValueError):
+        return None
+    return pid if is_alive(pid) else None
 
 
 def credentials(user: User) -> dict[str, str]:

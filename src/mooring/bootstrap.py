@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from mooring.allowlist import Allowlist
-from mooring.applications import Applications
+from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, PoolConfig
@@ -158,7 +158,7 @@ async def _build(
 
 async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:
     """The key ring; made on the very first start, and never a new one beside data that an old one sealed."""
-    first = not await db.fetchval("SELECT EXISTS (SELECT FROM applications)")
+    first = not await any_application(db)
     if not first and not config.key_file.exists():
         raise ConfigError(
             f"the key ring {config.key_file} is missing, and the database holds what it sealed",
@@ -175,7 +175,10 @@ def configure_logging(*, json: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
+            *([structlog.processors.format_exc_info] if json else []),
+            structlog.processors.JSONRenderer()
+            if json
+            else structlog.dev.ConsoleRenderer(
                 # The default shows local variables, and those hold passwords.
                 colors=sys.stderr.isatty(),
                 exception_formatter=structlog.dev.plain_traceback,

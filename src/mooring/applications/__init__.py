@@ -3,7 +3,8 @@
 It knows nothing of grants: placing them anew after a switch is theirs. Start at ``service.py``.
 """
 
+from mooring.applications.repository import any_application
 from mooring.applications.service import Applications
 from mooring.applications.types import Application, NewApplication, StaticIps
 
-__all__ = ["Application", "Applications", "NewApplication", "StaticIps"]
+__all__ = ["Application", "Applications", "NewApplication", "StaticIps", "any_application"]

@@ -73,8 +73,9 @@ async def every(db: Database) -> list[Application]:
     return [_application(r) for r in await db.fetch(f"SELECT {_COLUMNS} FROM applications ORDER BY created_at, id")]
 
 
-async def count(db: Database) -> int:
-    return int(await db.fetchval("SELECT count(*) FROM applications"))
+async def any_application(db: Database) -> bool:
+    """Whether there is an application at all: the first start makes one."""
+    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM applications)"))
 
 
 async def client_secret(db: Database, application_id: str) -> bytes | None:

@@ -79,10 +79,6 @@ class Applications:
         """All applications, oldest first."""
         return await repository.every(self._db)
 
-    async def any(self) -> bool:
-        """Whether there is one at all: the first start makes it."""
-        return await repository.count(self._db) > 0
-
     async def set_static_ips(self, tx: Connection, application_id: str, state: StaticIps) -> Application:
         """Write the new state in the caller's transaction, with which the grants are placed anew.
 

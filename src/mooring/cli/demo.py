@@ -19,7 +19,8 @@ INDENT = 4
 
 def demo(json: Json = False) -> None:
     """Tell the whole story on this machine: a filtered mailbox connected, refused, switched, read and sent from."""
-    # Ended by either signal, it goes the same way out.
+    # Ended by either signal, it goes the same way out; also where a shell had the one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     summary = run(_tell(json=json), json=json)
     if json:

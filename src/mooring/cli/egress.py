@@ -1,14 +1,16 @@
 """``mooring egress`` and ``mooring ips``: the exits, as configured, as published and as really seen."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from mooring.bootstrap import open_installation
+from mooring.cli.grants import show_ledger
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
-from mooring.config import Config, starter_toml
-from mooring.egress import SourceCheck, Traffic, check_sources, host_addresses
-from mooring.errors import Conflict
+from mooring.config import Config, parse_duration, starter_toml
+from mooring.egress import LedgerEntry, SourceCheck, Traffic, check_sources, host_addresses
+from mooring.errors import Conflict, InvalidRequest
 from mooring.grants import way_of
 
 cli = typer.Typer(help="The exits: sources, pools, and which of them an account leaves by.", no_args_is_help=True)
@@ -103,6 +105,40 @@ def check(
         )
     if not all(c.ok for c in checks):
         raise typer.Exit(1)
+
+
+@cli.command("connections")
+def connections(
+    server: Annotated[str, typer.Option(help="Only to this server: a host name, or a resolved address.")] = "",
+    source: Annotated[str, typer.Option(help="Only from this source: one of our addresses, or its name.")] = "",
+    since: Annotated[str, typer.Option(help="Only of this last while, such as 2h or 7d.")] = "1d",
+    limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 100,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Ask the ledger: which of our addresses contacted this server, for whom, when."""
+
+    async def work() -> list[LedgerEntry]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            return await installation.ledger.entries(
+                server=server or None,
+                source=source or None,
+                since=installation.clock.now() - _duration(since),
+                limit=limit,
+            )
+
+    entries = run(work(), json=json)
+    if json:
+        show_json(entries)
+    else:
+        show_ledger(entries)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as e:
+        raise InvalidRequest(f"--since: {e}.") from e
 
 
 @cli.command("explain")

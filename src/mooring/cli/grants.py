@@ -75,9 +75,9 @@ def connections(
 def show_ledger(entries: list[LedgerEntry]) -> None:
     """Print ledger entries for people."""
     show_table(
-        ("AT (UTC)", "CLASS", "FROM", "ENVIRONMENT", "SERVER", "OUTCOME", "MS"),
+        ("AT (UTC)", "CLASS", "FROM", "ENVIRONMENT", "SERVER", "ACCOUNT", "OUTCOME", "MS"),
         [
-            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.traffic, e.source_address or "-", e.environment, f"{e.host}:{e.port}",
+            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.traffic, e.source_address or "-", e.environment, f"{e.host}:{e.port}", e.grant_id or "-",
              e.outcome if e.outcome == "opened" else f"{e.outcome}: {e.phase} {e.cause}".replace(":  ", ": "),
              "" if e.connect_ms is None else f"{e.connect_ms:.0f}")
             for e in entries

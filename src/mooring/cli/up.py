@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from mooring.applications import NewApplication, StaticIps
+from mooring.applications import NewApplication, StaticIps, any_application
 from mooring.bootstrap import open_installation
 from mooring.cli.apps import secret_labels, show_secret
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
@@ -62,7 +62,7 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
 async def _first_application(config: Config, *, starter: bool) -> NewApplication | None:
     """The first application, on the first start. Where nothing else could carry it, it has static IPs on."""
     async with open_installation(config, environments=[]) as installation:
-        if await installation.applications.any():
+        if await any_application(installation.db):
             return None
         pools = [p.environment for p in config.egress.pools if p.environment.generation is Generation.V3]
         region = pools[0].region if pools else "us"

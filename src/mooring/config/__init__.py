@@ -4,6 +4,7 @@ Nothing here touches the network or the database, and nobody imports a global of
 handed its own section. Start at ``types.py`` for the shapes, ``loader.py`` for how they come about.
 """
 
+from mooring.config.durations import parse_duration
 from mooring.config.loader import load_config
 from mooring.config.starter import Host, starter_toml
 from mooring.config.types import (
@@ -44,5 +45,6 @@ __all__ = [
     "StaticIpsPolicy",
     "Via",
     "load_config",
+    "parse_duration",
     "starter_toml",
 ]

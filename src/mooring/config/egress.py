@@ -93,7 +93,8 @@ def _address(text: str) -> IPAddress:
     try:
         address = ip_address(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not an IP address") from None
+        # Not repeated: after "bind:" it may be a URL with a password in it.
+        raise ValueError("this is not an IP address") from None
     if address.is_unspecified or address.is_multicast:
         raise ValueError(f"{address} is not the address of a host")
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

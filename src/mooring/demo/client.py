@@ -32,7 +32,13 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """What was asked for."""
+        """What was asked for.
+
+        Raises:
+            NotAsTold: the answer is an error.
+        """
+        if "data" not in self.body:
+            raise NotAsTold(f"the API answered {self.status}: {self.error.get('message', 'without a word')}")
         return self.body["data"]
 
     @property
@@ -49,11 +55,11 @@ class Client:
 
     async def get(self, path: str, **query: str | int) -> Answer:
         """GET, whatever the answer is."""
-        return _answer(await self._http.get(path, params=query))
+        return await self._ask("GET", path, params=query)
 
     async def post(self, path: str, body: dict[str, Any]) -> Answer:
         """POST a JSON body, whatever the answer is."""
-        return _answer(await self._http.post(path, json=body))
+        return await self._ask("POST", path, json=body)
 
     async def wait_until_ready(self) -> None:
         """Return when the API can do its work.
@@ -70,6 +76,15 @@ class Client:
         except TimeoutError:
             raise NotAsTold(f"the API did not become ready within {READY_S:.0f} s") from None
 
+    async def _ask(self, method: str, path: str, **content: Any) -> Answer:
+        try:
+            response = await self._http.request(method, path, **content)
+            return Answer(response.status_code, response.json(), response.headers.get("x-mooring-synced-at", ""))
+        except httpx.TransportError as e:
+            raise NotAsTold(f"{method} {path} was not answered: {e or type(e).__name__}") from e
+        except ValueError as e:
+            raise NotAsTold(f"{method} {path} was answered with something else than JSON") from e
+
     async def _is_ready(self) -> bool:
         try:
             return (await self._http.get("/readyz")).is_success
@@ -84,11 +99,3 @@ async def open_client(url: str, api_key: str) -> AsyncGenerator[Client]:
     # The API is on this machine; no proxy of the environment has a part in it.
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=ANSWER_S, trust_env=False) as http:
         yield Client(http)
-
-
-def _answer(response: httpx.Response) -> Answer:
-    try:
-        body = response.json()
-    except ValueError:
-        raise NotAsTold(f"{response.url.path} answered {response.status_code} without JSON") from None
-    return Answer(response.status_code, body, response.headers.get("x-mooring-synced-at", ""))

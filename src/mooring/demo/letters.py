@@ -111,10 +111,8 @@ def letters(now: datetime) -> list[Letter]:
 def _letter(number: int, note: _Note, thread: list[str], now: datetime) -> Letter:
     """Write one down, as an answer to those of its thread that came before (RFC 5322 §3.6.4)."""
     at = (now - timedelta(hours=note.hours)).replace(microsecond=0)
-    message, message_id = (
-        EmailMessage(policy=SMTP),
-        f"<{number}.{int(at.timestamp())}@{note.sender[1].partition('@')[2]}>",
-    )
+    message = EmailMessage(policy=SMTP)
+    message_id = f"<{number}.{int(at.timestamp())}@{note.sender[1].partition('@')[2]}>"
     message["Date"] = format_datetime(at)
     message["From"] = _address(note.sender)
     message["To"] = _address(_OFFICE if note.sender is _ANN else _ANN)

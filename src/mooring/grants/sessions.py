@@ -47,6 +47,8 @@ class Sessions:
                     await client.start_tls(timeout_s=GREETING_S)
                 attempt.stage = "login"
                 await client.login(server.username, password, timeout_s=LOGIN_S)
+                if "ID" in await client.capabilities():
+                    await client.identify(CLIENT_ID)
             except BaseException:
                 await client.aclose()
                 raise

@@ -163,6 +163,7 @@ class MailboxSync:
     async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
         """One folder. A server that refuses this one does not keep us from the others."""
         since = (self._clock.now() - self._window).date()
+        client.take_events()  # they speak of the mailbox that was selected until now, which is compared anyway
         try:
             await FolderSync(client, writer, folder).run(since)
         except ServerRefused as e:
