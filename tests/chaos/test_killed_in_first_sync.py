@@ -23,7 +23,7 @@ FOLDERS = {"INBOX": 1100, "Sent": 400, "Archive": 600, "Projekte": 300, "Projekt
 
 SHOWN = {"Projekte/H&AOQ-fen": "Projekte/Häfen"}
 
-KILLED = ("worker", "postgres", "worker", "everything", "up", "postgres", "worker", "everything")
+KILLED = ("worker", "postgres", "worker", "everything", "up", "postgres", "worker")
 """Who is killed, one after the other."""
 
 

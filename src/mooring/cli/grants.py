@@ -76,11 +76,19 @@ def show_ledger(entries: list[LedgerEntry]) -> None:
     """Print ledger entries for people."""
     show_table(
         ("AT (UTC)", "CLASS", "FROM", "ENVIRONMENT", "SERVER", "ACCOUNT", "OUTCOME", "MS"),
-        [
-            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.traffic, e.source_address or "-", e.environment, f"{e.host}:{e.port}", e.grant_id or "-",
-             e.outcome if e.outcome == "opened" else f"{e.outcome}: {e.phase} {e.cause}".replace(":  ", ": "),
-             "" if e.connect_ms is None else f"{e.connect_ms:.0f}")
-            for e in entries
-        ],
+        [_row(entry) for entry in entries],
         empty="Nothing was dialled.",
-    )  # fmt: skip
+    )
+
+
+def _row(entry: LedgerEntry) -> tuple[str, ...]:
+    return (
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        entry.traffic,
+        entry.source_address or "-",
+        entry.environment,
+        f"{entry.host}:{entry.port}",
+        entry.grant_id or "-",
+        " ".join(word for word in (entry.outcome, entry.phase, entry.cause) if word),
+        "" if entry.connect_ms is None else f"{entry.connect_ms:.0f}",
+    )

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import structlog
 
 from mooring.errors import ConfigError, Conflict
 from mooring.store import cluster as on_disk
@@ -29,6 +30,8 @@ from mooring.store.database import DatabaseUrl
 from mooring.store.errors import StoreUnavailable
 from mooring.store.identity import ENVIRONMENT, Identity, choose
 from mooring.store.locks import FileLock
+
+log = structlog.get_logger()
 
 # Crash recovery replays at most max_wal_size (1 GB), far quicker than this; another command's start or stop too.
 _START_TIMEOUT_S = 600.0
@@ -89,9 +92,13 @@ class EmbeddedPostgres:
         """Start the server again whenever it has died; for the owner, who cancels this before ``stop``."""
         while True:
             await asyncio.sleep(_WATCH_S)
-            async with self._changing():
-                if not self._server.is_held_elsewhere():
-                    await self._ensure_running()
+            try:
+                async with self._changing():
+                    if not self._server.is_held_elsewhere():
+                        await self._ensure_running()
+            except (ConfigError, StoreUnavailable) as e:
+                # Whatever keeps it from starting may pass, and nobody else would try again.
+                log.warning("database.not_started", error=e.message)
 
     @asynccontextmanager
     async def connect_or_start(self) -> AsyncGenerator[DatabaseUrl]:

@@ -4,7 +4,6 @@ So a client that retries in a loop does not hammer a mail server that is down, o
 """
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -72,6 +71,7 @@ class Flights(Generic[T]):
 
 def aged(error: MooringError, age_s: float) -> MooringError:
     """The same failure, saying when it was found out."""
-    again = copy.copy(error)
+    again = type(error).__new__(type(error), *error.args)
+    again.__dict__.update(error.__dict__)
     again.message = f"{error.message} (Found {age_s:.0f} s ago; the server is asked again after {FAILURE_S:.0f} s.)"
     return again
