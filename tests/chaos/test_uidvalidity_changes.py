@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from tests.chaos.looking import facts, look_again
+from tests.looking import facts, look_again
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
 from tests.running import Running

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
+import structlog
 import uvicorn
 
 from mooring.api.app import create_app
@@ -11,6 +13,8 @@ from mooring.api.services import Services
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
 from mooring.lifetime import until_stopped
+
+log = structlog.get_logger()
 
 BACKLOG = 2048
 """Connections that may wait to be accepted: the Python SDK opens one for each call."""
@@ -25,7 +29,7 @@ async def serve(config: Config, environments: Sequence[str] | None, *, supervise
         ConfigError, StoreUnavailable.
     """
     async with open_installation(config, environments=environments) as installation:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(services_of(installation)),
                 host=config.server.host,
@@ -40,13 +44,24 @@ async def serve(config: Config, environments: Sequence[str] | None, *, supervise
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        # uvicorn would take the signals for itself, and raise them again when it is done.
-        setattr(server, "capture_signals", contextlib.nullcontext)  # noqa: B010 - a method, to the type checker
         serving = asyncio.create_task(server.serve())
         stopped = asyncio.create_task(until_stopped(supervised=supervised))
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which leaves the signals to us and says when it listens."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            log.info("api.listening", address=f"{self.config.host}:{self.config.port}")
 
 
 def services_of(installation: Installation) -> Services:

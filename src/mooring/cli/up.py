@@ -15,6 +15,7 @@ from mooring.cli.processes import Supervised
 from mooring.config import Config, Generation, Kind, starter_toml
 from mooring.egress import check_plumbing, host_addresses
 from mooring.lifetime import until_stopped
+from mooring.net.ports import require_free
 from mooring.store import EmbeddedPostgres
 
 log = structlog.get_logger()
@@ -23,7 +24,6 @@ RESTART_S = 1.0
 """Seconds before a process that died is started again."""
 STOP_S = 15.0
 """Seconds that a process has to end by itself."""
-READY_S = 60.0
 
 
 def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supervised = False) -> None:
@@ -43,6 +43,7 @@ def _configured(path: Path) -> tuple[Config, bool]:
 async def _up(path: Path, *, json: bool, supervised: bool) -> None:
     config, is_new = _configured(path)
     check_plumbing(config.egress.pools)
+    require_free(config.server.host, config.server.port)
     postgres = EmbeddedPostgres(config.database.embedded) if config.database.embedded is not None else None
     stopped = asyncio.create_task(until_stopped(supervised=supervised))
     watch: asyncio.Task[None] | None = None
@@ -88,8 +89,8 @@ async def _announce(new: NewApplication | None, config: Config, *, json: bool) -
 
 async def _supervise(config: Config, stopped: asyncio.Task[None]) -> None:
     """Run the processes, start again whichever dies, and end them all when it is time."""
+    errors.print(f"Starting at [bold]{config.server.public_url}[/] · Ctrl-C ends it")
     processes = [asyncio.create_task(_keep_running(name, config)) for name in ("api", "worker")]
-    errors.print(f"Mooring is at [bold]{config.server.public_url}[/] · Ctrl-C ends it")
     await stopped
     for process in processes:
         process.cancel()

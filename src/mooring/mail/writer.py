@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from mooring.clock import Clock
@@ -134,10 +135,18 @@ class MailWriter:
         async with fenced(self._db, self._lease) as tx:
             await writing.fail_folder(tx, self._grant.id, folder.id, error)
 
-    async def sweep(self) -> None:
-        """After a pass over all folders: what lies nowhere any more is gone, and so are packs of it."""
+    async def homeless(self) -> set[str]:
+        """The messages that lie in no folder just now: on their way to another one, or gone."""
+        return await writing.homeless(self._db, self._grant.id)
+
+    async def oldest_homeless(self) -> datetime | None:
+        """The date of the oldest of them."""
+        return await writing.oldest_homeless(self._db, self._grant.id)
+
+    async def sweep(self, sought: Iterable[str]) -> None:
+        """Those of these messages that lie nowhere still are gone, and so are packs with nothing else in them."""
         async with fenced(self._db, self._lease) as tx:
-            gone = await writing.delete_orphans(tx, self._grant.id)
+            gone = await writing.delete_homeless(tx, self._grant.id, sought)
             await self._append(tx, [Fact(EventType.MESSAGE_DELETED, {"id": identity}) for identity in gone])
             packs = await writing.unused_packs(tx, self._grant.id) if gone else []
         await self._objects.delete([pack_key(self._grant.id, pack) for pack in packs])

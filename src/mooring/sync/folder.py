@@ -7,7 +7,7 @@ changed, what is gone, by the cheapest means that the server offers.
 
 import asyncio
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import structlog
 
@@ -24,6 +24,9 @@ FIRST_BATCH = 50
 """Messages of a fill's first batch: one page, so that a listing has something to show at once."""
 LARGEST_MESSAGE = 200 * 1024 * 1024
 """Bytes. A larger message is passed over; common servers take at most 50 to 150 MB."""
+REACH = timedelta(days=3)
+"""How much earlier the server may have received a message than its own date says (``mail.records.FUTURE_S``: two
+days), and a day for time zones, which SEARCH leaves aside (RFC 9051 §6.4.4)."""
 BATCHES_AHEAD = 2
 """Batches that are fetched while one is parsed and another is written."""
 
@@ -63,7 +66,15 @@ class FolderSync:
         )
 
     async def _fill(self, since: date) -> None:
+        """Copy what the window holds, and whatever is known already and seems to have come here.
+
+        What is stored stays stored when the window moves on; after a rename, or under a new UIDVALIDITY, it has
+        to be found again.
+        """
         stored = await self._writer.stored_flags(self._folder)
+        oldest = await self._writer.oldest_homeless()
+        if oldest is not None:
+            since = min(since, (oldest - REACH).date())
         wanted = await self._client.search(since=since)
         missing = UidSet.of(uid for uid in wanted if uid not in stored)
         await self._store(missing, announce=False)

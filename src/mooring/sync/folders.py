@@ -18,8 +18,11 @@ _ORDER = (
 
 
 def in_order(folders: Iterable[Folder]) -> list[Folder]:
-    """The folders, those first that people ask for first."""
-    return sorted(folders, key=lambda folder: (_ORDER.index(special_use(folder)), folder.path))
+    """The folders: those that are followed, which is quick, then those to be filled, the most wanted first.
+
+    So what has left a followed folder is known before a new one is searched for it.
+    """
+    return sorted(folders, key=lambda f: (f.complete_at is None, _ORDER.index(special_use(f)), f.path))
 
 
 def special_use(folder: Folder) -> SpecialUse | None:

@@ -66,6 +66,7 @@ class MailboxSync:
         self._window = window
         self._waiting: asyncio.Future[object] | None = None
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
+        self._sought: set[str] = set()
 
     async def run(self) -> None:
         """Return when the lease is lost, or the grant gone."""
@@ -106,27 +107,37 @@ class MailboxSync:
             await client.aclose()
 
     async def _pass(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
-        """Bring every folder in step; those whose counters did not move need no look."""
+        """Bring every folder in step; those whose counters did not move need no look.
+
+        What lay in no folder before the server was asked anything, and is found in none of them, is gone. What
+        left its folder only now may have gone to one that was looked at before: the next pass finds it there.
+        """
+        self._sought = await writer.homeless()
         attempt.stage = "list"
         listed = await client.list(with_status=True)
         folders = in_order(await writer.set_folders(folders_of(self._grant.id, listed)))
         told = {mailbox.wire: mailbox.status for mailbox in listed}
         attempt.stage = "fetch"
+        is_whole = True
         for folder in folders:
             if not folder.selectable:
                 continue
             status = told.get(folder.wire_name) or await client.status(folder.wire_name)
             if not self._is_in_step(folder, status):
-                await self._sync_folder(client, writer, folder)
+                is_whole &= await self._sync_folder(client, writer, folder)
                 self._counters[folder.id] = (status, asyncio.get_running_loop().time())
-        await writer.sweep()
+        if is_whole:
+            await writer.sweep(self._sought)
         async with fenced(self._db, self._lease) as tx:
             await set_sync_health(tx, self._grant.id, None)
             if await set_status(tx, self._grant.id, GrantStatus.VALID):
                 await self._tell(tx, EventType.GRANT_UPDATED)
 
     async def _wait(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
-        """Follow the inbox as it changes, until it is time to look at the other folders."""
+        """Follow the inbox as it changes, until it is time to look at the other folders.
+
+        That is at once when a message has left its folder: it may have gone to another.
+        """
         attempt.stage = "fetch"
         loop = asyncio.get_running_loop()
         until = loop.time() + POLL_S
@@ -135,6 +146,8 @@ class MailboxSync:
             inbox = find_special(await writer.folders(), SpecialUse.INBOX)
             if inbox is not None:
                 await self._sync_folder(client, writer, inbox)
+            if not await writer.homeless() <= self._sought:
+                return
             news = (
                 client.idle(timeout_s=left) if inbox is not None and idles else asyncio.sleep(min(left, BLIND_POLL_S))
             )
@@ -160,14 +173,16 @@ class MailboxSync:
             self._waiting = None
         return True
 
-    async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
-        """One folder. A server that refuses this one does not keep us from the others."""
+    async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> bool:
+        """One folder; False when the server refuses this one, which does not keep us from the others."""
         since = (self._clock.now() - self._window).date()
         client.take_events()  # they speak of the mailbox that was selected until now, which is compared anyway
         try:
             await FolderSync(client, writer, folder).run(since)
         except ServerRefused as e:
             await writer.fail(folder, {"stage": "fetch", "reason": "refused", "server_said": e.reply[:256]})
+            return False
+        return True
 
     def _is_in_step(self, folder: Folder, status: MailboxStatus) -> bool:
         """Whether the folder's counters say that nothing happened since it was last brought in step."""

@@ -4,6 +4,7 @@ Every function here runs in a transaction that its caller has fenced: one writer
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -224,9 +225,25 @@ async def refresh_messages(tx: Connection, grant_id: str, ids: Iterable[str]) ->
     return [row["id"] for row in rows]
 
 
-async def delete_orphans(tx: Connection, grant_id: str) -> list[str]:
-    """Delete the messages that lie in no folder any more; returns their ids."""
-    rows = await tx.fetch("DELETE FROM messages WHERE grant_id = $1 AND folders = '{}' RETURNING id", grant_id)
+async def homeless(db: Database | Connection, grant_id: str) -> set[str]:
+    """The messages that lie in no folder."""
+    rows = await db.fetch("SELECT id FROM messages WHERE grant_id = $1 AND folders = '{}'", grant_id)
+    return {row["id"] for row in rows}
+
+
+async def oldest_homeless(db: Database | Connection, grant_id: str) -> datetime | None:
+    """The date of the oldest of them."""
+    return await db.fetchval(
+        "SELECT to_timestamp(min(date)) FROM messages WHERE grant_id = $1 AND folders = '{}'", grant_id
+    )
+
+
+async def delete_homeless(tx: Connection, grant_id: str, ids: Iterable[str]) -> list[str]:
+    """Delete those of these messages that lie in no folder; returns their ids."""
+    rows = await tx.fetch(
+        "DELETE FROM messages WHERE grant_id = $1 AND folders = '{}' AND id = ANY ($2) RETURNING id",
+        grant_id, list(ids),
+    )  # fmt: skip
     return [row["id"] for row in rows]
 
 

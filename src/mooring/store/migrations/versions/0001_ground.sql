@@ -200,6 +200,7 @@ CREATE TABLE messages (
 ALTER TABLE messages ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX messages_newest ON messages (grant_id, date DESC, id DESC);
 CREATE INDEX messages_thread ON messages (grant_id, thread_id);
+CREATE INDEX messages_homeless ON messages (grant_id, date) WHERE folders = '{}';
 CREATE INDEX messages_header ON messages (grant_id, message_id_header) WHERE message_id_header <> '';
 
 CREATE TABLE placements (                             -- which message is at which UID of which folder
