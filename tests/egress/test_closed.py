@@ -1,6 +1,6 @@
 """Whatever keeps a connection from leaving as meant: nothing is dialled, and the ledger says why."""
 
-import errno
+import resource
 import socket
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -73,19 +73,15 @@ async def test_a_source_without_a_way_to_the_target(exits: Exits) -> None:
 async def test_a_process_without_sockets_left(exits: Exits, server: Server) -> None:
     dialer, dial = exits.dialer(), dial_to(SERVER, server.port)
     await dialer.explain(dial)
-    hoard: list[socket.socket] = []
-    try:
-        while True:
-            try:
-                hoard.append(socket.socket())
-            except OSError as e:
-                assert e.errno == errno.EMFILE
-                break
-        with pytest.raises(SourceUnavailable) as caught:
-            await dialer.dial(dial)
-    finally:
-        for sock in hoard:
-            sock.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest:
+        # Descriptors are given out from the lowest that is free: there is none below the limit any more.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + 1, hard))
+        try:
+            with pytest.raises(SourceUnavailable) as caught:
+                await dialer.dial(dial)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert caught.value.reason == "no_sockets"
     assert server.seen == []
     assert (await exits.undialled()).cause == "no_sockets"

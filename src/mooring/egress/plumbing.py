@@ -56,7 +56,10 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
     Raises:
         ConfigError: its host has no address.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _no_host() from None
     query = dict(parse_qsl(parts.query))
     netloc = parts.netloc.rpartition("@")[2]
     hosts = [h for h in (query.get("host") or netloc).split(",") if h and not unquote(h).startswith("/")]
@@ -65,7 +68,7 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
         # Split by hand: what urlsplit says of a port that is none would quote a password with a slash in it.
         match = _HOST_AND_PORT.fullmatch(item)
         if match is None:
-            raise ConfigError("the database's URL names no host", hint="postgresql://user:password@host:5432/database")
+            raise _no_host()
         port = int(match[3] or query.get("port") or 5432)
         try:
             addresses = await resolve(match[1] or match[2], port, timeout_s=5.0)
@@ -73,6 +76,10 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
             raise ConfigError(f"the database's host cannot be found: {e.message}") from e
         endpoints.update((str(address), port) for address in addresses)
     return endpoints
+
+
+def _no_host() -> ConfigError:
+    return ConfigError("the database's URL names no host", hint="postgresql://user:password@host:5432/database")
 
 
 def arm_tripwire(exceptions: set[tuple[str, int]]) -> None:
