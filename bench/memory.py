@@ -1,1 +1,148 @@
-def measure(lab): return []
+"""What a mailbox weighs while nothing happens in it: resident memory of the worker that holds a thousand."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from bench.installation import client, connect, process, resident_kib, running
+from bench.report import Finding, Series
+from tests.lab import Dovecot, Laboratory, User, mails
+from tests.lab.mailbox import Deposit
+from tests.running import Running
+from tests.waiting import until
+
+MAILBOXES = 1_000
+MESSAGES = 10
+WARM_UP = 20
+"""Mailboxes that come and go before the base is taken: what the first of them loads is no mailbox's weight."""
+AT_ONCE = 12
+"""Connections that are made at the same time."""
+HIBERNATE_S = 2
+PATIENCE_S = 240.0
+REST_S = 40.0
+"""Seconds after the last mailbox came in step: longer than a turn of IDLE, so that each has begun another."""
+SAMPLES = 3
+SAMPLE_S = 3.0
+
+
+def measure(lab: Laboratory) -> Iterator[Finding]:
+    """With TLS, as the worker is; then in clear, by a worker of the benchmark's own."""
+    dovecot = Dovecot(lab.root / "idle", lab.certificate, plaintext=True, hibernate_s=HIBERNATE_S)
+    dovecot.server.start()
+    try:
+        users = _mailboxes(lab, dovecot)
+        with running(lab) as mooring, client(mooring) as api:
+            yield _finding("memory-tls", 80, "TLS", *_weigh(api, process(mooring, "worker"), users))
+        with running(lab) as mooring, _in_clear(mooring) as worker, client(mooring) as api:
+            yield _finding("memory-plain", 16, "in clear", *_weigh(api, worker, users))
+    finally:
+        dovecot.server.stop()
+
+
+def _finding(name: str, target: float, how: str, base: int, held: list[int]) -> Finding:
+    series = Series(
+        "resident, less the base, by mailbox", "KiB", tuple((resident - base) / MAILBOXES for resident in held)
+    )
+    return Finding(
+        name,
+        f"resident memory of an idle mailbox, {how}",
+        series.median,
+        "KiB",
+        target,
+        at_least=False,
+        series=(series, Series("base", "MiB", (base / 1024,)), Series("whole", "MiB", tuple(h / 1024 for h in held))),
+        conditions=(
+            f"{MAILBOXES:,} mailboxes of {MESSAGES} messages in one worker process, real Dovecot, each in IDLE; the "
+            f"base is the same process after {WARM_UP} mailboxes have come and gone; one run, looked at {SAMPLES} times"
+        ),
+    )
+
+
+def _mailboxes(lab: Laboratory, dovecot: Dovecot) -> list[User]:
+    """All the mailboxes; the first is filled by Dovecot, the others are copies of its files."""
+    users = [dovecot.set_user(User(f"idle{number}@lab.test", "idle-password")) for number in range(MAILBOXES + WARM_UP)]
+    first = users[0].address
+    dovecot.append_many(first, "INBOX", [Deposit(mail.raw, mail.flags, mail.date) for mail in mails(MESSAGES)])
+    homes = lab.root / "idle" / "mail"
+    for user in users[1:]:
+        home = homes / user.address
+        owner = home.stat()
+        shutil.copytree(homes / first, home, dirs_exist_ok=True)
+        for path in (home, *home.rglob("*")):
+            shutil.chown(path, owner.st_uid, owner.st_gid)
+    return users
+
+
+def _weigh(api: httpx.Client, worker: int, users: Sequence[User]) -> tuple[int, list[int]]:
+    """Resident KiB of the worker without a mailbox, and several times with all of them."""
+    for grant in _connect(api, users[MAILBOXES:]):
+        api.delete(f"/v3/grants/{grant}").raise_for_status()
+    time.sleep(SAMPLE_S)
+    base = resident_kib(worker)
+    _connect(api, users[:MAILBOXES])
+    time.sleep(REST_S)
+    held: list[int] = []
+    for _ in range(SAMPLES):
+        time.sleep(SAMPLE_S)
+        held.append(resident_kib(worker))
+    return base, held
+
+
+def _connect(api: httpx.Client, users: Sequence[User]) -> list[str]:
+    """Connect these mailboxes, and return once each is in step."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        grants = list(threads.map(lambda user: connect(api, user), users))
+
+    def all_in_step() -> bool:
+        return _in_step(api) >= len(users)
+
+    until(all_in_step, timeout_s=PATIENCE_S, what=f"{len(users)} mailboxes are in step")
+    return grants
+
+
+def _in_step(api: httpx.Client) -> int:
+    count = offset = 0
+    while True:
+        page = api.get("/v3/grants", params={"limit": 200, "offset": offset}).raise_for_status().json()["data"]
+        count += sum(1 for grant in page if grant["sync"]["state"] == "ok")
+        offset += len(page)
+        if len(page) < 200:
+            return count
+
+
+@contextmanager
+def _in_clear(mooring: Running) -> Generator[int]:
+    """The API of this Mooring with a plain worker beside it, instead of ``mooring up``; the worker's process id."""
+    mooring.stop()
+    settings = mooring.folder / "mooring.toml"
+    log = (mooring.folder / "mooring.log").open("a")
+    processes = [
+        subprocess.Popen([sys.executable, *words], env=mooring.environment(), stdout=log, stderr=log)
+        for words in (
+            ["-m", "mooring", "api", "--config", str(settings)],
+            ["-m", "bench.plain_worker", str(settings)],
+        )
+    ]
+    try:
+        until(lambda: _answers(mooring), timeout_s=30, what="the API answers")
+        yield processes[1].pid
+    finally:
+        for one in processes:
+            one.terminate()
+            one.wait(30)
+        log.close()
+        mooring.start()
+
+
+def _answers(mooring: Running) -> bool:
+    try:
+        return httpx.get(f"{mooring.url}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -29,7 +29,7 @@ first_valid_uid = 300000
 default_client_limit = 8000
 default_process_limit = 4000
 {capability}
-imap_hibernate_timeout = {hibernate_s}
+imap_hibernate_timeout = {hibernate_s}s
 protocol imap {{
   mail_plugins = zlib imap_zlib
 }}

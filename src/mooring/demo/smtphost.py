@@ -5,6 +5,7 @@ import hmac
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from email.utils import format_datetime
+from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -26,16 +27,20 @@ class SmtpHost:
         self._password = password
         self._mailbox = mailbox
         self._clock = clock
+        self._sessions: WeakSet[SMTP] = WeakSet()
 
     @asynccontextmanager
     async def serving(self, listener: AdmittingListener, tls: SSLContext) -> AsyncGenerator[None]:
-        """Serve on this listener for as long as the block lasts."""
+        """Serve on this listener for as long as the block lasts, and end every session with it."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: self._session(loop, tls), sock=listener)
         try:
             yield
         finally:
             server.close()
+            for session in self._sessions:
+                if session.transport is not None:
+                    session.transport.close()
 
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
@@ -68,7 +73,9 @@ class SmtpHost:
         return "250 2.0.0 Delivered"
 
     def _session(self, loop: asyncio.AbstractEventLoop, tls: SSLContext) -> SMTP:
-        return SMTP(
+        session = SMTP(
             self, hostname=HOSTNAME, ident="harbour mail", tls_context=tls, require_starttls=True, auth_required=True,
             authenticator=self.authenticate, loop=loop,
         )  # fmt: skip
+        self._sessions.add(session)
+        return session

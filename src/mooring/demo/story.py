@@ -101,7 +101,7 @@ async def _stage(teller: Teller, clock: Clock, folder: Path) -> AsyncGenerator[S
             told.say(
                 f"IMAP at {host.imap.endpoint} (TLS), SMTP at {host.smtp.endpoint} (STARTTLS), "
                 f"with the mailbox of {host.address}.",
-                f"SYNs from {_listed(STATIC)} are answered; a filter in the kernel drops those of everybody else.",
+                f"SYNs from {_listed(STATIC)} are answered; the kernel drops those of everybody else without a word.",
             )
         with teller.chapter("mooring", "Mooring: database, API and worker, as `mooring up` runs them") as told:
             application = await running.enter_async_context(mooring_up(layout))

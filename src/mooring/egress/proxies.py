@@ -28,6 +28,9 @@ _SOCKS_TARGET_ERRORS: dict[int, type[NetworkError]] = {
 }
 """RFC 1928 §6, the replies that speak of the target."""
 
+_STATUS_LINE = b"HTTP/1."
+"""How every answer of an HTTP/1 proxy begins (RFC 9112 §4)."""
+
 
 async def socks5(sock: DialledSocket, via: Via, target: Endpoint, *, timeout_s: float, greeting_s: float) -> None:
     """Have a SOCKS5 proxy connect to ``target`` over ``sock``.
@@ -118,12 +121,13 @@ async def http_connect(sock: DialledSocket, via: Via, target: Endpoint, *, timeo
     except TimeoutError as e:
         raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})") from e
     parts = head.split(b" ", 2)
-    if not parts[0].startswith(b"HTTP/1.") or len(parts) < 2 or not parts[1].isdigit():
+    if len(parts) < 2 or not parts[1].isdigit():
         raise SourceUnavailable(f"{via} is not an HTTP proxy", reason="not_a_proxy")
     match int(parts[1]):
         case status if 200 <= status < 300:
             return
-        case 407:
+        case 401 | 407:
+            # 407 is the right one; tinyproxy says 401 to a wrong password.
             raise ProxyRefused(f"the proxy {via} refused our user name or password", reason="authentication")
         case 504:
             raise ConnectTimeout(f"{target} did not answer: the connection timed out (through the proxy {via})")
@@ -137,7 +141,8 @@ async def _read_head(sock: DialledSocket, via: Via) -> bytes:
     """The response head, byte by byte past its status line: not a byte of the target's may be taken."""
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
-        if len(head) > 16 * 1024:
+        # Seen at its first byte, since whatever else this is may never send an empty line.
+        if len(head) > 16 * 1024 or not _STATUS_LINE.startswith(head[: len(_STATUS_LINE)]):
             raise SourceUnavailable(f"{via} is not an HTTP proxy", reason="not_a_proxy")
         head += await _read(sock, 1, via)
     return bytes(head)

@@ -1,5 +1,8 @@
 """One piece of work with one server: whatever fails in it is told with its stage, server and source."""
 
+import base64
+import binascii
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +22,12 @@ from mooring.grants.ways import Way
 SERVER_SAID_MAX = 256
 """Characters of a server's words that are passed on."""
 
+_REMOVED = "***"
+"""What stands where a secret stood."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
+"""A word that may be Base64 (RFC 4648 §4)."""
+
 _OWN_STAGES = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.TLS})
 """Phases that are stages by themselves; a failed read or write is a failure of the stage that was under way."""
 
@@ -32,7 +41,8 @@ class Attempt:
 
     Attributes:
         stage: of spec §6.8; whoever works inside sets it before each step.
-        secrets: passwords that a server might repeat in its answer; they are cut out of its words.
+        secrets: passwords that a server might repeat in its answer; they are cut out of its words, in every spelling that
+            we sent them in.
         source: the address that we left from, once it is known.
     """
 
@@ -107,10 +117,20 @@ class Attempt:
 
     def _clean(self, text: str) -> str:
         """Without control characters, and without our own secrets."""
-        for secret in self.secrets:
-            if secret:
-                text = text.replace(secret, "***")
+        for secret in filter(None, self.secrets):
+            quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
+            text = text.replace(quoted, _REMOVED).replace(secret, _REMOVED)
+            text = _BASE64.sub(lambda word, secret=secret: _unless_it_holds(secret, word[0]), text)
         return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def _unless_it_holds(secret: str, word: str) -> str:
+    """The word, unless it is Base64 of something with the secret in it, as SASL sends it."""
+    try:
+        decoded = base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
+    except binascii.Error:
+        return word
+    return _REMOVED if secret.encode("utf-8", "replace") in decoded else word
 
 
 def _next_step(way: Way, stage: str, reason: str) -> str:

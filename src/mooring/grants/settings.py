@@ -1,8 +1,10 @@
 """From a ``settings`` object of the API to servers and credentials, and back without the passwords."""
 
+import re
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
+import httpx
 import idna
 from publicsuffixlist import PublicSuffixList
 
@@ -18,6 +20,9 @@ MAX_HOST = 253
 """Characters (RFC 1035 §2.3.4, without the trailing dot)."""
 
 _suffixes = PublicSuffixList()
+
+_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
+"""Hosts that resolvers take for an address, however it is spelt (WHATWG URL, "ends in a number"): no domain at all."""
 
 
 def parse_settings(raw: dict[str, Any]) -> tuple[str, Settings, Credentials]:
@@ -67,7 +72,10 @@ def settings_as_api(settings: Settings) -> dict[str, Any]:
 
 def mail_domain(host: str) -> str:
     """The registrable domain of a mail host; the host itself where there is none (an address, ``localhost``)."""
-    return _suffixes.privatesuffix(host.lower().rstrip(".")) or host.lower()
+    name = host.lower().rstrip(".")
+    if ":" in name or _ENDS_IN_A_NUMBER.fullmatch(name):
+        return _address(name) or name
+    return _suffixes.privatesuffix(name) or name
 
 
 def subject_of(application_id: str, email: str, domain: str) -> str:
@@ -93,12 +101,19 @@ def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
         url = f"https://{_host(raw, 'caldav_host')}:{port}/"
     if not url:
         return None
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise InvalidRequest("settings.caldav_url must be an https:// address.")
-    if parts.username or parts.password:
-        raise InvalidRequest("settings.caldav_url must not hold a password; use caldav_username and caldav_password.")
+    _check_calendar_url(url)
     return CalendarServer(url=url, username=_optional(raw, "caldav_username") or imap.username)
+
+
+def _check_calendar_url(text: str) -> None:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as e:
+        raise InvalidRequest("settings.caldav_url must be an https:// address.") from e
+    if url.scheme != "https" or not url.host or not 1 <= (url.port or 443) <= 65535:
+        raise InvalidRequest("settings.caldav_url must be an https:// address.")
+    if url.userinfo:
+        raise InvalidRequest("settings.caldav_url must not hold a password; use caldav_username and caldav_password.")
 
 
 def _text(raw: dict[str, Any], key: str) -> str:
@@ -123,10 +138,10 @@ def _host(raw: dict[str, Any], key: str) -> str:
         raise InvalidRequest(f"settings.{key} is a URL; write the host name alone, such as mail.example.com.")
     if "@" in text:
         raise InvalidRequest(f"settings.{key} is an e-mail address; write the server's name, such as mail.example.com.")
-    host = text.strip("[]")
-    if ":" in host and host.count(":") == 1:
+    host = _address(text) or text
+    if host.count(":") == 1 or "]:" in host:
         raise InvalidRequest(f"settings.{key} holds a port; write it as {key.replace('_host', '_port')}.")
-    if not host or any(c.isspace() or not c.isprintable() for c in host):
+    if not host or any(c in "[]" or c.isspace() or not c.isprintable() for c in host):
         raise InvalidRequest(f"settings.{key} is not a host name.")
     if not host.isascii():
         try:
@@ -136,6 +151,14 @@ def _host(raw: dict[str, Any], key: str) -> str:
     if len(host) > MAX_HOST or any(len(label) > 63 for label in host.split(".")):
         raise InvalidRequest(f"settings.{key} is longer than a host name can be.")
     return host.lower()
+
+
+def _address(text: str) -> str:
+    """An IP address in its canonical spelling, with or without brackets; or ""."""
+    try:
+        return str(ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return ""
 
 
 def _port(raw: dict[str, Any], key: str, default: int) -> int:
@@ -155,9 +178,10 @@ def _tls(raw: dict[str, Any], key: str) -> TlsMode | None:
     value = raw.get(key)
     if value is None or value == "":
         return None
-    if value not in set(TlsMode):
-        raise InvalidRequest(f"settings.{key} must be one of: {', '.join(TlsMode)}.")
-    return TlsMode(value)
+    try:
+        return TlsMode(value)
+    except ValueError as e:
+        raise InvalidRequest(f"settings.{key} must be one of: {', '.join(TlsMode)}.") from e
 
 
 def _email(text: str) -> str:

@@ -1,4 +1,10 @@
-"""Listening sockets that only some sources reach: a mail administrator's firewall, in one process and without root."""
+"""Listening sockets that only some sources reach: a mail administrator's firewall, in one process and without root.
+
+Since Linux 4.6 a group of sockets may listen on one port (SO_REUSEPORT), and a classic BPF program picks the one that
+a SYN goes to. Here the group has two: one that is served, and one whose queue is full for good, where the
+kernel drops every SYN. A filter on the listening socket itself (SO_ATTACH_FILTER) would do too, but newer kernels
+let only CAP_NET_ADMIN attach one to a TCP socket (6.18 does so).
+"""
 
 import ctypes
 import socket
@@ -9,24 +15,27 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from mooring.errors import ConfigError
+from mooring.net.connect import DialledSocket
 from mooring.net.stream import Endpoint
 
 BACKLOG = 128
 """Connections that may wait to be accepted."""
+FILL_S = 5.0
+"""Seconds for a connection on this host; it takes microseconds."""
 
-_SO_ATTACH_FILTER = 26
+_SO_ATTACH_REUSEPORT_CBPF = 51
 """asm-generic/socket.h; Python names no such constant."""
 
 _LOAD_WORD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 """BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K (linux/bpf_common.h)."""
 _IPV4_SOURCE = 0xFFF00000 + 12
 """SKF_NET_OFF, from where offsets count in the network header, and the source address in it (RFC 791 §3.1)."""
-_ALL, _NOTHING = 0xFFFFFFFF, 0
-"""How much of a packet is let in, in bytes."""
+_SERVED, _FULL = 0, 1
+"""The sockets of the group, in the order in which they began to listen."""
 
 
 class AdmittingListener(socket.socket):
-    """A listening TCP socket that answers the SYNs of some sources, and drops all others without a word.
+    """A listening TCP socket that answers the SYNs of some sources; all others are dropped without a word.
 
     To a source that is not admitted it looks like a host behind a firewall that drops: the connect times out.
 
@@ -38,20 +47,23 @@ class AdmittingListener(socket.socket):
         """Bind a free port of ``address`` and listen.
 
         Raises:
-            ConfigError: the address is not this host's, or its kernel has no socket filters.
+            ConfigError: the address is not this host's, or its kernel cannot tell sources apart.
         """
         super().__init__(socket.AF_INET, socket.SOCK_STREAM)
         self.accepted: list[Endpoint] = []
+        self._full = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._filler = DialledSocket(socket.AF_INET, socket.SOCK_STREAM)
         try:
+            _listen(self, (str(address), 0), BACKLOG)
+            _listen(self._full, self.getsockname(), 0)
+            self._choose(_program(admitted))
+            self._fill(address, admitted)
             self.setblocking(False)
-            self.bind((str(address), 0))
-            self._attach(_program(admitted))
-            self.listen(BACKLOG)
         except OSError as e:
             self.close()
             raise ConfigError(
-                f"this host cannot listen on {address} with a socket filter: {e.strerror}",
-                hint="This needs Linux, where all of 127.0.0.0/8 is local and sockets take BPF filters.",
+                f"this host cannot listen on {address} for some sources only: {e.strerror or e}",
+                hint="This needs Linux, where all of 127.0.0.0/8 is local and a BPF program chooses among listeners.",
             ) from e
 
     @property
@@ -66,11 +78,25 @@ class AdmittingListener(socket.socket):
         self.accepted.append(Endpoint(peer[0], peer[1]))
         return connection, peer
 
-    def _attach(self, program: bytes) -> None:
+    def close(self) -> None:
+        """Stop listening."""
+        self._full.close()
+        self._filler.close()
+        super().close()
+
+    def _choose(self, program: bytes) -> None:
         # struct sock_fprog: how many instructions, and where they are; the kernel copies them.
         instructions = ctypes.create_string_buffer(program, len(program))
         fprog = struct.pack("HP", len(program) // 8, ctypes.addressof(instructions))
-        self.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+        self.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, fprog)
+
+    def _fill(self, address: IPv4Address, admitted: Sequence[IPv4Address]) -> None:
+        """Put the one connection into the queue that a backlog of 0 has room for; nobody ever accepts it."""
+        nearby = (address + number for number in range(len(admitted) + 1))
+        stranger = next(candidate for candidate in nearby if candidate not in admitted)
+        self._filler.bind((str(stranger), 0))
+        self._filler.settimeout(FILL_S)
+        self._filler.connect(self.getsockname())
 
 
 def server_context(chain: Path, key: Path) -> ssl.SSLContext:
@@ -88,12 +114,18 @@ def free_port(address: IPv4Address) -> int:
         return int(sock.getsockname()[1])
 
 
-def _program(admitted: Sequence[IPv4Address]) -> bytes:
-    """A classic BPF program: load the source, compare it with each address, let in or drop.
+def _listen(sock: socket.socket, where: tuple[str, int], backlog: int) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(where)
+    sock.listen(backlog)
 
-    Every comparison jumps, if equal, over those that are left and over the drop.
+
+def _program(admitted: Sequence[IPv4Address]) -> bytes:
+    """A classic BPF program: load the source, compare it with each address, name the socket.
+
+    Every comparison jumps, if equal, over those that are left and over the answer for strangers.
     """
     count = len(admitted)
     compare = [(_JUMP_IF_EQUAL, count - index, 0, int(address)) for index, address in enumerate(admitted)]
-    program = [(_LOAD_WORD, 0, 0, _IPV4_SOURCE), *compare, (_RETURN, 0, 0, _NOTHING), (_RETURN, 0, 0, _ALL)]
+    program = [(_LOAD_WORD, 0, 0, _IPV4_SOURCE), *compare, (_RETURN, 0, 0, _FULL), (_RETURN, 0, 0, _SERVED)]
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)

@@ -184,7 +184,14 @@ class Fetching(Session):
         if section not in _SECTIONS:
             raise InvalidRequest(f"{section!r} is not a part of a message that can be fetched")
         items = f"(UID FLAGS INTERNALDATE RFC822.SIZE {self._modseq()}BODY.PEEK[{section}])"
-        return FetchStream(self._advance, UidSet.of(uids), items, max_literal=max_literal, silence_s=silence_s)
+        return FetchStream(
+            self._advance,
+            UidSet.of(uids),
+            items,
+            max_literal=max_literal,
+            silence_s=silence_s,
+            newest_first=newest_first,
+        )
 
     def fetch_flags(
         self,

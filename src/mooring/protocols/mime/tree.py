@@ -38,11 +38,16 @@ def text(part: Part) -> tuple[str, str]:
 
 
 def _is_ordinary(raw: bytes) -> bool:
-    """Whether the fast parser's time and memory stay in proportion to the message."""
-    lines = raw.count(b"\n")
-    if lines > _MAX_DELIMITERS and (lines > _MAX_LINES or raw.count(b"\n--") > _MAX_DELIMITERS):
+    """Whether the fast parser's time and memory stay in proportion to the message.
+
+    Counting costs as much as parsing, so what a message is too short for is not counted.
+    """
+    size = len(raw)
+    if size > _MAX_LINES and raw.count(b"\n") > _MAX_LINES:
         return False
-    return raw.count(b"=?") * len(raw) <= _MAX_WORD_WORK
+    if size > _MAX_DELIMITERS * len(b"\n--") and raw.count(b"\n--") > _MAX_DELIMITERS:
+        return False
+    return size * (size // len(b"=?")) <= _MAX_WORD_WORK or raw.count(b"=?") * size <= _MAX_WORD_WORK
 
 
 def _convert(node: PyMimePart) -> Part | None:
