@@ -17,7 +17,7 @@ from mooring.egress import SourceCheck, check_sources
 from mooring.errors import InvalidRequest
 from mooring.net.listener import free_port
 from tests.egress.exits import PROXY, SERVER, SOURCES, STATIC, UNPLUMBED, Exits, Handler, bound, proxied, serving
-from tests.egress.test_http import answering, read_head
+from tests.egress.test_http import answering, break_http, read_head
 
 
 def reflecting(form: str) -> Handler:
@@ -84,7 +84,7 @@ async def test_a_reflector_that_does_not_reflect_is_not_a_verdict_about_the_sour
         (found,) = await check(exits, f"http://{SERVER}:{server.port}/", bound(SOURCES[0]))
     assert (found.ok, found.seen) == (False, "")
     assert "answered 403" in found.verdict
-    async with serving() as server:
+    async with serving(break_http) as server:
         (found,) = await check(exits, f"http://{SERVER}:{server.port}/", bound(SOURCES[0]))
     assert "did not answer as one" in found.verdict
     (found,) = await check(exits, f"http://{SERVER}:{free_port(IPv4Address(SERVER))}/", bound(SOURCES[0]))

@@ -2,6 +2,7 @@
 
 import asyncio
 from ipaddress import IPv4Address, ip_network
+from pathlib import Path
 
 import httpx
 import pytest
@@ -49,6 +50,12 @@ def answering(*lines: str, body: bytes = b"", requests: list[bytes] | None = Non
     return handle
 
 
+async def break_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server of some other protocol."""
+    writer.write(b"* OK ready\r\n\r\n")
+    await reader.read()
+
+
 async def read_head(reader: asyncio.StreamReader) -> bytes:
     try:
         return await reader.readuntil(b"\r\n\r\n")
@@ -56,8 +63,8 @@ async def read_head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-def client(dialer: Dialer, **more: float) -> httpx.AsyncClient:
-    return http_client(dialer, dial_to, **more)
+def client(dialer: Dialer, *, timeout_s: float = 5.0) -> httpx.AsyncClient:
+    return http_client(dialer, dial_to, timeout_s=timeout_s)
 
 
 async def test_a_request_leaves_from_the_source_and_the_connection_is_kept(exits: Exits) -> None:
@@ -114,10 +121,8 @@ async def test_proxies_of_the_environment_are_not_asked(
         assert (server.seen, proxy.seen) == ([SOURCES[0]], [])
 
 
-async def test_logins_of_a_netrc_are_not_sent(
-    exits: Exits, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    netrc = tmp_path_factory.mktemp("home") / "netrc"
+async def test_logins_of_a_netrc_are_not_sent(exits: Exits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
     netrc.write_text(f"machine {SERVER} login someone password hush\n")
     monkeypatch.setenv("NETRC", str(netrc))
     requests: list[bytes] = []
@@ -148,7 +153,7 @@ async def test_failures_on_the_way_are_our_own_errors(exits: Exits) -> None:
 
 
 async def test_a_server_that_breaks_http_is_httpxs_error(exits: Exits) -> None:
-    async with serving() as server, client(exits.dialer()) as http:
+    async with serving(break_http) as server, client(exits.dialer()) as http:
         with pytest.raises(httpx.RemoteProtocolError):
             await http.get(f"http://{SERVER}:{server.port}/")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.lab import addresses as at
 from tests.lab.certificates import Certificate
 from tests.lab.dovecot_conf import configuration
-from tests.lab.mailbox import Deposit, Stored, opened
+from tests.lab.mailbox import Deposit, Storable, Stored, opened
 from tests.lab.namespaces import SERVERS, program, run
 from tests.lab.processes import PATIENCE_S, Server
 
@@ -137,7 +137,7 @@ class Dovecot:
         """Store one message; its UID."""
         return self.append_many(user, folder, [Deposit(raw, flags, date)])[0]
 
-    def append_many(self, user: str, folder: str, deposits: Iterable[Deposit]) -> list[int]:
+    def append_many(self, user: str, folder: str, deposits: Iterable[Storable]) -> list[int]:
         """Store many messages quickly; their UIDs."""
         with opened(self._imap(user)) as pipe:
             return pipe.append(folder, deposits)

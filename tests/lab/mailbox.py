@@ -7,10 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import IO
+from typing import IO, Protocol
 
 #: Messages that go into one transaction of Dovecot.
 _BATCH = 500
+
+
+class Storable(Protocol):
+    """What APPEND takes: a Deposit, or a generated Mail."""
+
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def flags(self) -> Sequence[str]: ...
+    @property
+    def date(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class Pipe:
         self._in.flush()
         return self._answers(text)[0]
 
-    def append(self, folder: str, deposits: Iterable[Deposit]) -> list[int]:
+    def append(self, folder: str, deposits: Iterable[Storable]) -> list[int]:
         """Store messages; the UIDs that they got, in order."""
         uids: list[int] = []
         remaining = iter(deposits)
@@ -125,7 +136,7 @@ def quoted(folder: str) -> str:
     return f'"{escaped}"'
 
 
-def _head(deposit: Deposit) -> bytes:
+def _head(deposit: Storable) -> bytes:
     flags = f" ({' '.join(deposit.flags)})" if deposit.flags else ""
     date = f' "{internal_date(deposit.date)}"' if deposit.date else ""
     return f"{flags}{date} {{{len(deposit.raw)}+}}\r\n".encode()

@@ -1,6 +1,7 @@
 """An IMAP server that refuses every login and repeats what it was sent, as some do in their error texts."""
 
 import base64
+import re
 import socket
 import ssl
 import threading
@@ -52,7 +53,11 @@ class EchoingServer:
     def _converse(self, stream: ssl.SSLSocket) -> None:
         stream.sendall(f"* OK [CAPABILITY IMAP4rev1 {self._echo}] ready\r\n".encode())
         with stream.makefile("rb") as lines:
-            for line in lines:
+            for first in lines:
+                line = first
+                while announced := re.search(rb"\{(\d+)\}\r\n\Z", line):
+                    stream.sendall(b"+ go on\r\n")
+                    line = line[: announced.start()] + lines.read(int(announced[1])) + lines.readline()
                 tag, _, rest = line.rstrip().partition(b" ")
                 match rest.split(b" ")[0].upper():
                     case b"CAPABILITY":

@@ -68,6 +68,12 @@ async def by_id(db: Database, application_id: str) -> Application | None:
     return _application(row) if row else None
 
 
+async def hold(tx: Connection, application_id: str) -> Application | None:
+    """The application, which nobody changes until the transaction ends."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM applications WHERE id = $1 FOR SHARE", application_id)
+    return _application(row) if row else None
+
+
 async def every(db: Database) -> list[Application]:
     """All applications, oldest first."""
     return [_application(r) for r in await db.fetch(f"SELECT {_COLUMNS} FROM applications ORDER BY created_at, id")]

@@ -75,6 +75,17 @@ class Applications:
             raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
         return application
 
+    async def hold(self, tx: Connection, application_id: str) -> Application:
+        """The application as it is, and stays until the caller's transaction ends: what is placed by it stays right.
+
+        Raises:
+            NotFound.
+        """
+        application = await repository.hold(tx, application_id)
+        if application is None:
+            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
+        return application
+
     async def every(self) -> list[Application]:
         """All applications, oldest first."""
         return await repository.every(self._db)

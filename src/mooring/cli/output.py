@@ -9,7 +9,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mooring.bootstrap import configure_logging
 from mooring.config import Config, load_config
@@ -42,7 +44,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: 
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "ID")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
     console.print(table)
 
 
@@ -68,10 +70,6 @@ def fail(error: MooringError, *, json: bool) -> None:
     if json:
         show_json({"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}})
         return
-    errors.print(f"[bold red]error:[/] {_escape(error.message)}")
+    errors.print(f"[bold red]error:[/] {escape(error.message)}")
     if error.hint:
-        errors.print(f"[dim]→[/] {_escape(error.hint)}")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")
+        errors.print(f"[dim]→[/] {escape(error.hint)}")

@@ -9,7 +9,7 @@ from mooring.grants.attempt import Attempt
 from mooring.grants.keys import Keys
 from mooring.grants.repository import GrantQuery, by_ids, set_status, set_sync_health
 from mooring.grants.service import Grants
-from mooring.grants.sessions import Sessions
+from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.settings import parse_settings, settings_as_api
 from mooring.grants.types import (
     CalendarServer,
@@ -39,6 +39,7 @@ __all__ = [
     "Settings",
     "TlsMode",
     "Way",
+    "attempt_at",
     "by_ids",
     "calendar_attempt",
     "parse_settings",

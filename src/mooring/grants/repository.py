@@ -92,6 +92,12 @@ async def insert(tx: Connection, values: dict[str, Any]) -> None:
     await tx.execute(f"INSERT INTO grants ({columns}) VALUES ({places})", *values.values())
 
 
+async def placement(tx: Connection, grant_id: str) -> Kind | None:
+    """Where the grant is placed, which stays so until the transaction ends; None when it is gone."""
+    found = await tx.fetchval("SELECT environment FROM grants WHERE id = $1 FOR UPDATE", grant_id)
+    return Kind(found) if found is not None else None
+
+
 async def reauthenticate(tx: Connection, grant_id: str, values: dict[str, Any]) -> None:
     """Write what a new authentication brought."""
     sets = ", ".join(f"{column} = ${i}" for i, column in enumerate(values, start=2))
@@ -179,8 +185,9 @@ async def all_sealed(db: Database, after: str, limit: int) -> list[tuple[str, by
 
 
 async def replace_sealed(db: Database, grant_id: str, old: tuple[bytes, bytes], new: tuple[bytes, bytes]) -> None:
-    """Put what was sealed anew in its place, unless somebody re-authenticated meanwhile."""
+    """Put what was sealed anew in its place, except what somebody has written meanwhile."""
     await db.execute(
-        "UPDATE grants SET credentials = $4, data_key = $5 WHERE id = $1 AND credentials = $2 AND data_key = $3",
+        """UPDATE grants SET credentials = CASE WHEN credentials = $2 THEN $4 ELSE credentials END,
+                             data_key = CASE WHEN data_key = $3 THEN $5 ELSE data_key END WHERE id = $1""",
         grant_id, *old, *new,
     )  # fmt: skip

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-
 from mooring.applications import Application, Applications, StaticIps
 from mooring.config import Kind
 from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
@@ -13,8 +11,8 @@ from mooring.grants import repository
 from mooring.grants.keys import Keys
 from mooring.grants.repository import GrantQuery
 from mooring.grants.sessions import Sessions
-from mooring.grants.settings import mail_domain, parse_settings, settings_as_api, subject_of
-from mooring.grants.types import ConnectRequest, Credentials, Grant, Settings
+from mooring.grants.settings import as_request, mail_domain, parse_settings, subject_of
+from mooring.grants.types import ConnectRequest, Grant, Settings
 from mooring.grants.verify import verify
 from mooring.grants.ways import way_to_authenticate
 from mooring.ids import new_id, new_secret
@@ -24,8 +22,6 @@ from mooring.vault import hash_api_key
 
 CODE_LIFE = timedelta(minutes=10)
 """How long an authorization code is good for (RFC 6749 §4.1.2 recommends at most this)."""
-
-MAX_PAGE = 200
 
 
 class Grants:
@@ -57,6 +53,8 @@ class Grants:
         way = way_to_authenticate(application, subject)
         settings = await verify(self._sessions, way, request.settings, request.credentials)
         async with self._db.transaction() as tx:
+            # Verifying took seconds in which the feature may have been switched: the grant is placed as it is now.
+            application = await self._applications.hold(tx, application.id)
             grant_id = await repository.by_subject(tx, subject)
             created = grant_id is None
             if grant_id is None:
@@ -167,9 +165,12 @@ class Grants:
         grant = await self.find(application, identifier)
         changed = await self._changed_servers(application, grant, settings) if settings is not None else None
         async with self._db.transaction() as tx:
+            placed = await repository.placement(tx, grant.id)
+            if placed is None:
+                raise NotFound(f"This application has no grant {identifier!r}.")
             if changed is not None:
                 await repository.reauthenticate(tx, grant.id, changed)
-                await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(grant.environment)))
+                await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(placed)))
             if scope is not None:
                 await repository.set_scope(tx, grant.id, list(scope))
             await self._append(tx, application.id, grant.id, EventType.GRANT_UPDATED, {"provider": grant.provider})
@@ -177,7 +178,7 @@ class Grants:
 
     async def _changed_servers(self, application: Application, grant: Grant, changes: dict[str, Any]) -> dict[str, Any]:
         """What is to be written of new settings, once the servers have accepted them."""
-        raw = _as_raw(grant, await self._keys.credentials(grant))
+        raw = as_request(grant, await self._keys.credentials(grant), changes)
         _, settings, credentials = parse_settings({**raw, **changes})
         if mail_domain(settings.imap.host) != grant.mail_domain:
             raise Conflict(
@@ -268,17 +269,3 @@ class Grants:
     ) -> None:
         facts = [Fact(event, {"grant_id": grant_id, **data})]
         await append(tx, application_id=application_id, grant_id=grant_id, facts=facts)
-
-
-def _as_raw(grant: Grant, known: Credentials) -> dict[str, Any]:
-    """The grant's settings as they would be written in a request, for a partial change to be laid over.
-
-    A password that is the mailbox's own is left out, so that it changes along with it.
-    """
-    raw: dict[str, Any] = {**settings_as_api(grant.settings), "email": grant.email}
-    passwords = msgspec.structs.asdict(known)
-    raw |= {k: p for k, p in passwords.items() if k == "imap_password" or p != known.imap_password}
-    for name, server in (("imap", grant.settings.imap), ("smtp", grant.settings.smtp)):
-        if server is not None and server.tls is not None:
-            raw[f"{name}_tls"] = str(server.tls)
-    return raw

@@ -35,7 +35,12 @@ class Sessions:
         Raises:
             ProviderFailure, EgressError, TargetNotAllowed.
         """
-        attempt = Attempt(way, server.host, server.port, secrets=(password,))
+        attempt = attempt_at(way, server, password)
+        client, tls = await self.open_imap(attempt, server, password)
+        return client, attempt, tls
+
+    async def open_imap(self, attempt: Attempt, server: Server, password: str) -> tuple[ImapClient, TlsMode]:
+        """As ``imap``, for whoever wants to know how far it came when it takes too long."""
         with attempt.reported():
             stream, tls = await self._open(attempt, server)
             client = ImapClient(stream)
@@ -52,11 +57,16 @@ class Sessions:
             except BaseException:
                 await client.aclose()
                 raise
-        return client, attempt, tls
+        return client, tls
 
     async def smtp(self, way: Way, server: Server, password: str) -> tuple[SmtpClient, Attempt, TlsMode]:
         """A logged-in submission session; otherwise as ``imap``."""
-        attempt = Attempt(way, server.host, server.port, secrets=(password,))
+        attempt = attempt_at(way, server, password)
+        client, tls = await self.open_smtp(attempt, server, password)
+        return client, attempt, tls
+
+    async def open_smtp(self, attempt: Attempt, server: Server, password: str) -> tuple[SmtpClient, TlsMode]:
+        """As ``smtp``, for whoever wants to know how far it came when it takes too long."""
         with attempt.reported():
             stream, tls = await self._open(attempt, server)
             client = SmtpClient(stream)
@@ -73,7 +83,7 @@ class Sessions:
             except BaseException:
                 await stream.aclose()
                 raise
-        return client, attempt, tls
+        return client, tls
 
     def http(self, way: Way) -> httpx.AsyncClient:
         """An HTTP client that leaves by this way; the caller closes it."""
@@ -99,6 +109,11 @@ class Sessions:
         stream = await self._dialer.dial(attempt.way.dial(attempt.host, attempt.port, tls=tls))
         attempt.source = str(stream.route.source.address)
         return stream
+
+
+def attempt_at(way: Way, server: Server, password: str) -> Attempt:
+    """The attempt that failures with a mail server are told with."""
+    return Attempt(way, server.host, server.port, secrets=(password,))
 
 
 def ehlo_name(address: IPAddress) -> str:

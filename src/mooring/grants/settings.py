@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 import idna
+import msgspec
 from publicsuffixlist import PublicSuffixList
 
 from mooring.errors import InvalidRequest
-from mooring.grants.types import CalendarServer, Credentials, Server, Settings, TlsMode
+from mooring.grants.types import CalendarServer, Credentials, Grant, Server, Settings, TlsMode
 from mooring.ids import digest_id
 
 IMAP_PORT = 993
@@ -70,6 +71,23 @@ def settings_as_api(settings: Settings) -> dict[str, Any]:
     return shown
 
 
+def as_request(grant: Grant, known: Credentials, changes: dict[str, Any]) -> dict[str, Any]:
+    """The grant's settings as they would be written in a request, for a partial change to be laid over.
+
+    Left out is what the change makes doubtful: how TLS began on another host or port, and where the calendars
+    were when others are named. A password that is the mailbox's own is left out, too: it changes along with it.
+    """
+    raw: dict[str, Any] = {**settings_as_api(grant.settings), "email": grant.email}
+    passwords = msgspec.structs.asdict(known)
+    raw |= {k: p for k, p in passwords.items() if k == "imap_password" or p != known.imap_password}
+    for name, server in (("imap", grant.settings.imap), ("smtp", grant.settings.smtp)):
+        if server is not None and server.tls is not None and not changes.keys() & {f"{name}_host", f"{name}_port"}:
+            raw[f"{name}_tls"] = str(server.tls)
+    if changes.keys() & {"caldav_host", "caldav_port"}:
+        raw.pop("caldav_url", None)
+    return raw
+
+
 def mail_domain(host: str) -> str:
     """The registrable domain of a mail host; the host itself where there is none (an address, ``localhost``)."""
     name = host.lower().rstrip(".")
@@ -98,7 +116,8 @@ def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
     url = _optional(raw, "caldav_url")
     if not url and _optional(raw, "caldav_host"):
         port = _port(raw, "caldav_port", 443)
-        url = f"https://{_host(raw, 'caldav_host')}:{port}/"
+        host = _host(raw, "caldav_host")
+        url = f"https://[{host}]:{port}/" if ":" in host else f"https://{host}:{port}/"
     if not url:
         return None
     _check_calendar_url(url)
@@ -108,8 +127,8 @@ def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
 def _check_calendar_url(text: str) -> None:
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as e:
-        raise InvalidRequest("settings.caldav_url must be an https:// address.") from e
+    except httpx.InvalidURL:
+        raise InvalidRequest("settings.caldav_url must be an https:// address.") from None
     if url.scheme != "https" or not url.host or not 1 <= (url.port or 443) <= 65535:
         raise InvalidRequest("settings.caldav_url must be an https:// address.")
     if url.userinfo:
@@ -122,8 +141,8 @@ def _text(raw: dict[str, Any], key: str) -> str:
         raise InvalidRequest(f"settings.{key} is missing.")
     if not isinstance(value, str):
         raise InvalidRequest(f"settings.{key} must be a string.")
-    if "\x00" in value:
-        raise InvalidRequest(f"settings.{key} holds a NUL character.")
+    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise InvalidRequest(f"settings.{key} holds a character that cannot be sent.")
     return value
 
 
@@ -165,10 +184,15 @@ def _port(raw: dict[str, Any], key: str, default: int) -> int:
     value = raw.get(key)
     if value is None or value == "":
         return default
-    try:
-        port = int(value) if not isinstance(value, bool | float) else 0
-    except (TypeError, ValueError):
-        port = 0
+    match value:
+        case bool():
+            port = 0
+        case int():
+            port = value
+        case str() if value.strip().isdecimal() and len(value) <= 9:
+            port = int(value)
+        case _:
+            port = 0
     if not 1 <= port <= 65535:
         raise InvalidRequest(f"settings.{key} must be a number from 1 to 65535.")
     return port

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mooring.grants.attempt import Attempt
-from mooring.grants.sessions import Sessions
+from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.types import CalendarServer, Credentials, Server, Settings
 from mooring.grants.ways import Way
 from mooring.protocols.caldav import CalDavClient
@@ -22,13 +22,13 @@ async def verify(sessions: Sessions, way: Way, settings: Settings, credentials: 
         ProviderFailure: with the stage at which the first of them failed.
         EgressError, TargetNotAllowed.
     """
-    under_way = Attempt(way, settings.imap.host, settings.imap.port)
+    under_way = attempt_at(way, settings.imap, credentials.imap_password)
     try:
         async with asyncio.timeout(TOTAL_S):
-            imap, smtp = await _imap(sessions, way, settings.imap, credentials.imap_password), settings.smtp
+            imap, smtp = await _imap(sessions, under_way, settings.imap, credentials.imap_password), settings.smtp
             if smtp is not None:
-                under_way = Attempt(way, smtp.host, smtp.port)
-                smtp = await _smtp(sessions, way, smtp, credentials.smtp_password)
+                under_way = attempt_at(way, smtp, credentials.smtp_password)
+                smtp = await _smtp(sessions, under_way, smtp, credentials.smtp_password)
             if settings.caldav is not None:
                 under_way = calendar_attempt(way, settings.caldav, credentials.caldav_password)
                 await _caldav(sessions, under_way, settings.caldav, credentials.caldav_password)
@@ -43,8 +43,8 @@ def calendar_attempt(way: Way, server: CalendarServer, password: str) -> Attempt
     return Attempt(way, url.hostname or "", url.port or 443, secrets=(password,), stage="calendar")
 
 
-async def _imap(sessions: Sessions, way: Way, server: Server, password: str) -> Server:
-    client, attempt, tls = await sessions.imap(way, server, password)
+async def _imap(sessions: Sessions, attempt: Attempt, server: Server, password: str) -> Server:
+    client, tls = await sessions.open_imap(attempt, server, password)
     try:
         with attempt.reported():
             attempt.stage = "list"
@@ -55,8 +55,8 @@ async def _imap(sessions: Sessions, way: Way, server: Server, password: str) -> 
     return msgspec.structs.replace(server, tls=tls)
 
 
-async def _smtp(sessions: Sessions, way: Way, server: Server, password: str) -> Server:
-    client, _, tls = await sessions.smtp(way, server, password)
+async def _smtp(sessions: Sessions, attempt: Attempt, server: Server, password: str) -> Server:
+    client, tls = await sessions.open_smtp(attempt, server, password)
     await client.quit()
     return msgspec.structs.replace(server, tls=tls)
 

@@ -46,12 +46,13 @@ class Flights(Generic[T]):
         if task is None:
             task = asyncio.create_task(self._fly(key, work))
             self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+            task.add_done_callback(lambda ended: self._landed(key, ended))
         return await asyncio.shield(task)
 
-    def forget(self, key: Hashable) -> None:
-        """Ask anew next time."""
-        self._outcomes.pop(key, None)
+    def _landed(self, key: Hashable, ended: asyncio.Task[T]) -> None:
+        self._under_way.pop(key, None)
+        if not ended.cancelled():
+            ended.exception()  # seen, even when everybody who asked has gone away meanwhile
 
     async def _fly(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -74,4 +75,5 @@ def aged(error: MooringError, age_s: float) -> MooringError:
     again = type(error).__new__(type(error), *error.args)
     again.__dict__.update(error.__dict__)
     again.message = f"{error.message} (Found {age_s:.0f} s ago; the server is asked again after {FAILURE_S:.0f} s.)"
+    again.args = (again.message,)
     return again

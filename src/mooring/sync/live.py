@@ -1,14 +1,18 @@
 """Asking the mail server itself, for as long as nothing is stored of a folder (spec §6.9)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 import msgspec
 
 from mooring.clock import Clock
 from mooring.egress import Traffic
-from mooring.grants import Grant, Keys, Sessions, way_of
+from mooring.grants import Attempt, Grant, Keys, Sessions, attempt_at, way_of
 from mooring.mail import (
     Folder,
     Message,
@@ -21,15 +25,21 @@ from mooring.mail import (
     party_list,
     thread_headers,
 )
-from mooring.protocols.imap import FetchedMessage, UidSet
+from mooring.protocols.imap import FetchedMessage, ImapClient, UidSet
 from mooring.protocols.mime import ParsedMessage, parse
 from mooring.sync.flights import Flights
 
 NEWEST = 50
 """Messages that a live look brings: a page."""
+TOTAL_S = 35.0
+"""Seconds for one look: a failure is answered within 40 (spec §6.8)."""
 LARGEST = 50 * 1024 * 1024
 """Bytes; a larger message waits for the synchronisation."""
 INBOX = b"INBOX"
+PLACES = 20_000
+"""Messages of which it is remembered in which folder a look has found them; some 200 bytes each."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class LiveReader:
         self._clock = clock
         self._folders = Flights[list[Folder]](clock)
         self._messages = Flights[list[LiveMessage]](clock)
+        self._places: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def folders(self, grant: Grant) -> list[Folder]:
         """The folders that the server lists.
@@ -56,43 +67,70 @@ class LiveReader:
         Raises:
             ProviderFailure, EgressError, TargetNotAllowed.
         """
-        return await self._folders.ask((grant.id, grant.environment), lambda: self._list(grant))
+
+        async def work(client: ImapClient, attempt: Attempt) -> list[Folder]:
+            attempt.stage = "list"
+            return folders_of(grant.id, await client.list())
+
+        return await self._folders.ask(_question(grant), lambda: self._look(grant, work))
 
     async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> list[LiveMessage]:
         """The newest messages of a folder, newest first. Raises: as ``folders``."""
-        key = (grant.id, grant.environment, wire_name)
-        return await self._messages.ask(key, lambda: self._fetch(grant, wire_name))
 
-    async def _list(self, grant: Grant) -> list[Folder]:
-        credentials = await self._keys.credentials(grant)
-        client, attempt, _ = await self._sessions.imap(
-            way_of(grant, Traffic.LIVE), grant.settings.imap, credentials.imap_password
-        )
-        try:
-            with attempt.reported():
-                attempt.stage = "list"
-                listed = await client.list()
-                await client.logout()
-        finally:
-            await client.aclose()
-        return folders_of(grant.id, listed)
+        async def work(client: ImapClient, attempt: Attempt) -> list[FetchedMessage]:
+            attempt.stage = "fetch"
+            await client.select(wire_name, read_only=True)
+            newest = _newest(await client.search())
+            return [message async for message in client.fetch(newest, max_literal=LARGEST)]
 
-    async def _fetch(self, grant: Grant, wire_name: bytes) -> list[LiveMessage]:
-        credentials = await self._keys.credentials(grant)
-        client, attempt, _ = await self._sessions.imap(
-            way_of(grant, Traffic.LIVE), grant.settings.imap, credentials.imap_password
-        )
+        async def look() -> list[LiveMessage]:
+            fetched = await self._look(grant, work)
+            now = int(self._clock.now().timestamp())
+            found = await asyncio.to_thread(_messages, grant.id, folder_id(grant.id, wire_name), fetched, now)
+            self._remember(grant, wire_name, found)
+            return found
+
+        return await self._messages.ask((*_question(grant), wire_name), look)
+
+    def folder_with(self, grant: Grant, message: str) -> bytes:
+        """The wire name of the folder in which a look has found this message; the inbox where none has."""
+        return self._places.get((grant.id, message), INBOX)
+
+    def _remember(self, grant: Grant, wire_name: bytes, found: Sequence[LiveMessage]) -> None:
+        for live in found:
+            self._places.pop((grant.id, live.message.id), None)
+            self._places[(grant.id, live.message.id)] = wire_name
+        while len(self._places) > PLACES:
+            self._places.popitem(last=False)
+
+    async def _look(self, grant: Grant, work: Callable[[ImapClient, Attempt], Awaitable[T]]) -> T:
+        """What ``work`` finds in a session of its own."""
+        server = grant.settings.imap
+        password = (await self._keys.credentials(grant)).imap_password
+        attempt = attempt_at(way_of(grant, Traffic.LIVE), server, password)
         try:
-            with attempt.reported():
-                attempt.stage = "fetch"
-                await client.select(wire_name, read_only=True)
-                uids = UidSet.of(list(await client.search())[-NEWEST:])
-                fetched = [message async for message in client.fetch(uids, max_literal=LARGEST)]
-                await client.logout()
-        finally:
-            await client.aclose()
-        now = int(self._clock.now().timestamp())
-        return await asyncio.to_thread(_messages, grant.id, folder_id(grant.id, wire_name), fetched, now)
+            async with asyncio.timeout(TOTAL_S):
+                client, _ = await self._sessions.open_imap(attempt, server, password)
+                try:
+                    with attempt.reported():
+                        found = await work(client, attempt)
+                        await client.logout()
+                finally:
+                    await client.aclose()
+        except TimeoutError as e:
+            raise attempt.timed_out(TOTAL_S) from e
+        return found
+
+
+def _question(grant: Grant) -> tuple[str, datetime]:
+    """What an outcome stands for: with other credentials, servers or placement it is another question."""
+    return grant.id, grant.updated_at
+
+
+def _newest(uids: UidSet) -> UidSet:
+    """The highest of them, however many a server claims."""
+    falling = (uid for first, last in reversed(uids.ranges) for uid in range(last, first - 1, -1))
+    return UidSet.of(islice(falling, NEWEST))
 
 
 def _messages(grant_id: str, folder: str, fetched: Sequence[FetchedMessage], now: int) -> list[LiveMessage]:

@@ -1,0 +1,157 @@
+"""Applications: keys that cannot be read back, secrets that are sealed, and static addresses on or off."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from mooring.applications import Application, Applications, StaticIps
+from mooring.config import Generation, Kind
+from mooring.errors import NotFound, Unauthorized
+from mooring.store import Database
+from mooring.vault import Vault
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return Vault.load(tmp_path / "mooring.keys", create=True)
+
+
+@pytest.fixture
+def applications(database: Database, vault: Vault) -> Applications:
+    return Applications(database, vault)
+
+
+async def everything(database: Database) -> str:
+    """All that is stored of applications, as text."""
+    rows = [*await database.fetch("SELECT * FROM applications"), *await database.fetch("SELECT * FROM api_keys")]
+    return repr([[bytes(v).hex() if isinstance(v, bytes) else v for v in row.values()] for row in rows])
+
+
+async def test_a_v3_application_is_known_by_its_key_of_which_only_a_hash_is_kept(
+    applications: Applications, database: Database
+) -> None:
+    new = await applications.create(name="app", generation=Generation.V3, region="us")
+    assert await applications.by_api_key(new.secret) == new.application
+    # 256 random bits in base64 without padding.
+    assert len(new.secret) >= 43
+    stored = await database.fetchval("SELECT hash FROM api_keys")
+    assert stored == hashlib.sha256(new.secret.encode()).digest()
+    told = await everything(database)
+    assert new.secret not in told
+    assert new.secret.encode().hex() not in told
+    assert new.secret not in repr(new)
+
+
+async def test_a_v2_application_is_known_by_its_secret_which_is_sealed(
+    applications: Applications, database: Database
+) -> None:
+    new = await applications.create(name="app", generation=Generation.V2, region="eu")
+    client_id = new.application.id
+    assert await applications.by_client_secret(client_id, new.secret) == new.application
+    assert await database.fetchval("SELECT count(*) FROM api_keys") == 0
+    assert new.secret.encode().hex() not in await everything(database)
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "\ud800", "a\0b", "x" * 10_000])
+async def test_nobody_is_known_by_a_wrong_secret(applications: Applications, secret: str) -> None:
+    v2 = (await applications.create(name="app", generation=Generation.V2, region="us")).application
+    v3 = (await applications.create(name="app", generation=Generation.V3, region="us")).application
+    for client_id in (v2.id, v3.id, "nobody", "", "a\0b", "\ud800"):
+        with pytest.raises(Unauthorized) as caught:
+            await applications.by_client_secret(client_id, secret)
+        assert "wrong" not in f"{caught.value.message} {caught.value.hint}"
+
+
+async def test_nobody_is_known_by_a_wrong_key_or_by_anothers_kind_of_secret(applications: Applications) -> None:
+    v2 = await applications.create(name="app", generation=Generation.V2, region="us")
+    v3 = await applications.create(name="app", generation=Generation.V3, region="us")
+    for key in ("", "x", v3.secret[:-1], v3.secret + " ", v2.secret, "a\0b"):
+        with pytest.raises(Unauthorized):
+            await applications.by_api_key(key)
+    with pytest.raises(Unauthorized):
+        await applications.by_client_secret(v3.application.id, v3.secret)
+
+
+async def test_a_sealed_secret_belongs_to_its_application(applications: Applications, database: Database) -> None:
+    one = await applications.create(name="one", generation=Generation.V2, region="us")
+    other = await applications.create(name="other", generation=Generation.V2, region="us")
+    await database.execute(
+        "UPDATE applications SET client_secret = (SELECT client_secret FROM applications WHERE id = $1) WHERE id = $2",
+        one.application.id,
+        other.application.id,
+    )
+    with pytest.raises(Exception, match="belongs somewhere else"):
+        await applications.by_client_secret(other.application.id, one.secret)
+
+
+async def test_secrets_are_sealed_anew_by_a_new_key_once(applications: Applications, vault: Vault) -> None:
+    new = [await applications.create(name=str(n), generation=Generation.V2, region="us") for n in range(3)]
+    assert await applications.reseal() == 0
+    vault.rotate()
+    assert [await applications.reseal() for _ in range(2)] == [3, 0]
+    for made in new:
+        assert await applications.by_client_secret(made.application.id, made.secret) == made.application
+
+
+async def set_static(applications: Applications, database: Database, application: str, state: StaticIps) -> Application:
+    async with database.transaction() as tx:
+        return await applications.set_static_ips(tx, application, state)
+
+
+async def test_static_addresses_are_switched_and_decide_the_placement(
+    applications: Applications, database: Database
+) -> None:
+    made = (await applications.create(name="app", generation=Generation.V3, region="eu")).application
+    assert (made.static_ips, made.feature_on, made.placement) == (StaticIps.OFF, False, Kind.DYNAMIC)
+    for state, on in ((StaticIps.REQUESTED, False), (StaticIps.ON, True), (StaticIps.DENIED, False)):
+        changed = await set_static(applications, database, made.id, state)
+        assert (changed.static_ips, changed.feature_on) == (state, on)
+        assert changed.placement is (Kind.STATIC if on else Kind.DYNAMIC)
+        assert await applications.get(made.id) == changed
+    assert str(made.environment(Kind.STATIC)) == "v3-eu-static"
+
+
+async def test_when_the_state_changed_is_kept_when_it_is_set_again(
+    applications: Applications, database: Database
+) -> None:
+    made = (await applications.create(name="app", generation=Generation.V3, region="us")).application
+
+    async def changed_at() -> object:
+        return await database.fetchval("SELECT static_ips_changed_at FROM applications")
+
+    await set_static(applications, database, made.id, StaticIps.ON)
+    first = await changed_at()
+    await set_static(applications, database, made.id, StaticIps.ON)
+    assert await changed_at() == first
+    await set_static(applications, database, made.id, StaticIps.OFF)
+    assert await changed_at() != first
+
+
+async def test_a_switch_is_undone_with_its_transaction(applications: Applications, database: Database) -> None:
+    made = (await applications.create(name="app", generation=Generation.V3, region="us")).application
+    with pytest.raises(RuntimeError, match="changed"):  # noqa: PT012 (the block is the transaction)
+        async with database.transaction() as tx:
+            await applications.set_static_ips(tx, made.id, StaticIps.ON)
+            raise RuntimeError("changed my mind")
+    assert await applications.get(made.id) == made
+
+
+async def test_there_is_nothing_to_switch_or_get_where_there_is_no_application(
+    applications: Applications, database: Database
+) -> None:
+    with pytest.raises(NotFound):
+        await applications.get("nobody")
+    with pytest.raises(NotFound):
+        await set_static(applications, database, "nobody", StaticIps.ON)
+
+
+async def test_applications_are_listed_oldest_first(applications: Applications) -> None:
+    assert not await applications.any()
+    made = [
+        (await applications.create(name=name, generation=Generation.V3, region="us", static_ips=state)).application
+        for name, state in (("b", StaticIps.OFF), ("a", StaticIps.ON))
+    ]
+    assert await applications.any()
+    assert await applications.every() == made
+    assert made[1].feature_on
