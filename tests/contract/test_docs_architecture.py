@@ -3,7 +3,6 @@
 import inspect
 import re
 import tomllib
-from pathlib import Path
 
 from mooring import errors
 from tests.contract.documents import PACKAGE, ROOT, code, document, documents
@@ -50,24 +49,29 @@ def test_every_table_of_the_database_has_its_owner() -> None:
     assert sorted(owned) == sorted(made)
 
 
-def test_the_error_tree_is_drawn_as_it_is() -> None:
-    drawn: dict[str, str] = {}
+def drawn_tree(picture: str) -> dict[str, str]:
+    """Each error of the picture with the one that it hangs on."""
+    found: dict[str, str] = {}
     above: list[tuple[int, str]] = []
-    for line in (errors.__doc__ or "").splitlines():
-        names = re.findall(r"\b[A-Z]\w+[a-z]\w+\b", re.sub(r"\(.*?\)", "", re.split(r" {2,}(?=\S)", line.strip())[0]))
-        if not re.match(r" *[│├└ ]*(├|└)|MooringError", line.strip()):
+    for line in picture.splitlines():
+        bare = line.lstrip(" │├└")
+        if not ("├" in line or "└" in line or bare.startswith("MooringError(")):
             continue
-        depth = len(line) - len(line.lstrip(" │├└"))
-        above = [(d, n) for d, n in above if d < depth]
-        parent = above[-1][1] if above else "Exception"
-        drawn |= dict.fromkeys(names, parent)
+        depth = len(line) - len(bare)
+        names = re.findall(r"\w+", re.sub(r"\(.*?\)", "", re.split(r" {2,}", bare)[0]))
+        above = [(other, name) for other, name in above if other < depth]
+        found |= dict.fromkeys(names, above[-1][1] if above else "Exception")
         above.append((depth, names[0]))
+    return found
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
     real = {
         name: kind.__bases__[0].__name__
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, Exception)
     }
-    assert drawn == real
+    assert drawn_tree(errors.__doc__ or "") == real
 
 
 def test_decisions_are_numbered_and_whole() -> None:
@@ -84,8 +88,7 @@ def test_decisions_are_numbered_and_whole() -> None:
 def test_every_file_that_is_named_exists() -> None:
     missing: list[str] = []
     for one in documents():
-        for name in re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|sql|md|toml|svg))`", one.prose):
-            places: list[Path] = [PACKAGE / name, ROOT / name]
-            if not any(place.exists() for place in places):
+        for name in re.findall(r"`(\w[\w./-]*/[\w.-]+\.(?:py|sql|md|toml|svg))`", one.prose):
+            if not (PACKAGE / name).exists() and not (ROOT / name).exists():
                 missing.append(f"{one.name}: {name}")
     assert not missing

@@ -42,10 +42,12 @@ def test_verbs_of_make_exist(one: Document) -> None:
 
 @each
 def test_every_document_is_found_from_another(one: Document) -> None:
-    if one.name in {"README.md"}:
+    if one.name == "README.md":
         return
     found = {
-        (other.path.parent / link.partition("#")[0]).resolve() for other in documents() for link in LINK.findall(other.prose)
+        (other.path.parent / link.partition("#")[0]).resolve()
+        for other in documents()
+        for link in LINK.findall(other.prose)
     }
     assert one.path in found
 

@@ -62,7 +62,7 @@ class Proxies:
 
     folder: Path
     listen: str
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    running: list[tuple[subprocess.Popen[str], threading.Thread]] = field(default_factory=list)
 
     def danted(self, *, refuses: bool = False, exit_address: str = EXIT) -> int:
         """Dante; one that refuses answers every CONNECT with "not allowed by ruleset". Returns its port."""
@@ -115,9 +115,10 @@ class Proxies:
             errors="replace",
             start_new_session=True,
         )
-        self.running.append(process)
         said: list[str] = []
-        threading.Thread(target=lambda: said.extend(process.stdout or []), daemon=True).start()
+        reader = threading.Thread(target=_read, args=(process, said), daemon=True)
+        reader.start()
+        self.running.append((process, reader))
 
         def ready() -> bool:
             assert process.poll() is None, f"{name} ended at once; it said:\n{''.join(said)}"
@@ -134,8 +135,15 @@ def proxies(folder: Path, listen: str) -> Generator[Proxies]:
     try:
         yield held
     finally:
-        for process in held.running:
+        for process, reader in held.running:
             _end(process)
+            reader.join(10)
+
+
+def _read(process: subprocess.Popen[str], said: list[str]) -> None:
+    assert process.stdout is not None
+    with process.stdout as lines:
+        said.extend(lines)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,5 +1,6 @@
 """Applications: keys that cannot be read back, secrets that are sealed, and static addresses on or off."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mooring.config import Generation, Kind
 from mooring.errors import NotFound, Unauthorized
 from mooring.store import Database
 from mooring.vault import Vault
+from tests.waiting import until_async
 
 
 @pytest.fixture
@@ -137,21 +139,37 @@ async def test_a_switch_is_undone_with_its_transaction(applications: Application
     assert await applications.get(made.id) == made
 
 
+async def test_what_is_held_is_not_switched_until_the_holder_is_done(
+    applications: Applications, database: Database
+) -> None:
+    made = (await applications.create(name="app", generation=Generation.V3, region="us")).application
+    async with database.transaction() as tx:
+        assert await applications.hold(tx, made.id) == made
+        switch = asyncio.create_task(set_static(applications, database, made.id, StaticIps.ON))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        await until_async(lambda: database.fetchval(waiting), what="the switch waits for the holder")
+        assert not switch.done()
+    assert (await switch).feature_on
+
+
 async def test_there_is_nothing_to_switch_or_get_where_there_is_no_application(
     applications: Applications, database: Database
 ) -> None:
     with pytest.raises(NotFound):
         await applications.get("nobody")
     with pytest.raises(NotFound):
+        async with database.transaction() as tx:
+            await applications.hold(tx, "nobody")
+    with pytest.raises(NotFound):
         await set_static(applications, database, "nobody", StaticIps.ON)
 
 
 async def test_applications_are_listed_oldest_first(applications: Applications) -> None:
-    assert not await applications.any()
     made = [
         (await applications.create(name=name, generation=Generation.V3, region="us", static_ips=state)).application
         for name, state in (("b", StaticIps.OFF), ("a", StaticIps.ON))
     ]
-    assert await applications.any()
     assert await applications.every() == made
     assert made[1].feature_on

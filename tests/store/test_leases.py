@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mooring.errors import LostOwnership
-from mooring.jobs import Holder, Lease, LeaseKind, fenced, offer, withdraw
+from mooring.jobs import Holder, Lease, LeaseKind, fenced, nudge, offer, withdraw
 from mooring.store import Database
 from tests.waiting import until_async
 
@@ -58,7 +58,7 @@ async def test_two_holders_never_claim_the_same(database: Database) -> None:
     turns = await asyncio.gather(*(claimed(by, limit=7) for _ in range(20) for by in (one, other)))
     assert sum(len(turn) for turn in turns) == 200
     assert set().union(*turns) == set(subjects)
-    mine, theirs = await one.held(MAILBOX), await other.held(MAILBOX)
+    mine, theirs = set(await one.held(MAILBOX)), set(await other.held(MAILBOX))
     assert len(mine) + len(theirs) == 200
     assert not mine & theirs
 
@@ -130,7 +130,7 @@ async def test_leaving_gives_everything_back_at_once(database: Database) -> None
     assert await claimed(heir) == {"a", "b"}
     assert not await may_write(database, one)
     assert not await may_write(database, other)
-    assert await leaver.held(MAILBOX) == set()
+    assert await leaver.held(MAILBOX) == {}
 
 
 async def test_one_lease_is_given_back_and_not_one_that_has_moved_on(database: Database) -> None:
@@ -140,7 +140,7 @@ async def test_one_lease_is_given_back_and_not_one_that_has_moved_on(database: D
     await one.release(lease)
     taken = await only(other)
     await one.release(lease)
-    assert await other.held(MAILBOX) == {taken}
+    assert await other.held(MAILBOX) == {taken: 0}
     assert await may_write(database, taken)
 
 
@@ -149,7 +149,7 @@ async def test_a_new_offer_takes_the_lease_from_its_holder(database: Database) -
     by = await holder(database)
     before = await only(by)
     await offered(database, "grant", scope="v3-us-static")
-    assert await by.held(MAILBOX) == set()
+    assert await by.held(MAILBOX) == {}
     assert not await may_write(database, before)
     assert await claimed(by, scopes=["v3-us-dynamic"]) == set()
     after = await only(by)
@@ -205,6 +205,17 @@ async def test_writes_of_one_holder_do_not_wait_for_each_other(database: Databas
     lease = await only(await holder(database))
     async with fenced(database, lease), fenced(database, lease):
         assert await may_write(database, lease)
+
+
+async def test_a_holder_learns_that_it_was_nudged_and_keeps_its_lease(database: Database) -> None:
+    await offered(database, "grant", "other")
+    by = await holder(database)
+    leases = {lease.subject: lease for lease in await by.claim(MAILBOX, scopes=None, limit=10)}
+    await nudge(database, MAILBOX, "grant")
+    await nudge(database, MAILBOX, "grant")
+    await nudge(database, MAILBOX, "nobody's")
+    assert await by.held(MAILBOX) == {leases["grant"]: 2, leases["other"]: 0}
+    assert await may_write(database, leases["grant"])
 
 
 async def test_holders_that_died_long_ago_are_forgotten(database: Database) -> None:

@@ -41,8 +41,8 @@ class Attempt:
 
     Attributes:
         stage: of spec §6.8; whoever works inside sets it before each step.
-        secrets: passwords that a server might repeat in its answer; they are cut out of its words, in every spelling that
-            we sent them in.
+        secrets: passwords that a server might repeat in its answer; they are cut out of its words, in every
+            spelling that we sent them in.
         source: the address that we left from, once it is known.
     """
 

@@ -4,6 +4,7 @@ It writes what the synchronisation brings and reads what the API asks for; it kn
 dials nobody. Start at ``types.py``; what is written is in ``writer.py``, what is read in ``reader.py``.
 """
 
+from mooring.mail.cursors import after_cursor, write_cursor
 from mooring.mail.folders import find_special, folders_of
 from mooring.mail.identity import assign_threads, folder_id, message_id
 from mooring.mail.reader import MailReader
@@ -23,6 +24,7 @@ __all__ = [
     "Page",
     "Party",
     "SpecialUse",
+    "after_cursor",
     "assign_threads",
     "attachment_list",
     "find_special",
@@ -34,4 +36,5 @@ __all__ = [
     "part_id",
     "party_list",
     "thread_headers",
+    "write_cursor",
 ]

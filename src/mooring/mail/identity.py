@@ -15,8 +15,8 @@ def message_id(grant_id: str, raw: bytes) -> str:
 
 
 def folder_id(grant_id: str, wire_name: bytes) -> str:
-    """The id of a folder: of its name, as the server spells it."""
-    return digest_id(grant_id, "folder", wire_name)
+    """The id of a folder: of its name, as the server spells it. The inbox has one spelling (RFC 9051 §5.1)."""
+    return digest_id(grant_id, "folder", b"INBOX" if wire_name.upper() == b"INBOX" else wire_name)
 
 
 @dataclass(frozen=True, slots=True)

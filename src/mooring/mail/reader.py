@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mooring.grants import Grant
+from mooring.mail.cursors import write_cursor
 from mooring.mail.records import body_context, raw_context
 from mooring.mail.repository import listing, writing
 from mooring.mail.types import Folder, Message, MessageFilter
@@ -37,7 +38,7 @@ class MailReader:
         more = len(rows) > limit
         messages = [_message(row, key) for row in rows[:limit]]
         last = messages[-1] if messages else None
-        return messages, listing.write_cursor(last.date, last.id) if more and last else None
+        return messages, write_cursor(last.date, last.id) if more and last else None
 
     async def message(self, grant: Grant, key: DataKey, message_id: str) -> Message | None:
         """One message, or None when it is not stored."""

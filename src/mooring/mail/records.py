@@ -20,6 +20,9 @@ FUTURE_S = 2 * 86400
 _THREAD_WORDS = 50
 """References that are looked at: the oldest and the newest matter, and some mailers repeat thousands."""
 
+MAX_HEADER = 998
+"""Bytes of a Message-ID that are told apart: those of the longest line (RFC 5322 §2.1.1)."""
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -28,7 +31,7 @@ class Arrival:
     """A message as it was fetched.
 
     Attributes:
-        received_at: unix seconds; the server's INTERNALDATE.
+        received_at: unix seconds; the server's INTERNALDATE, or 0 when it did not tell.
     """
 
     uid: int
@@ -138,7 +141,7 @@ def part_id(attachment: str) -> str:
 
 def message_date(parsed: ParsedMessage, received_at: int) -> int:
     """When the message is from: its Date header, unless that is absent or in the future."""
-    if parsed.date is None or parsed.date <= 0 or parsed.date > received_at + FUTURE_S:
+    if parsed.date is None or parsed.date <= 0 or (received_at and parsed.date > received_at + FUTURE_S):
         return received_at
     return parsed.date
 
@@ -150,7 +153,12 @@ def thread_headers(parsed: ParsedMessage) -> ThreadHeaders:
         references = references[: _THREAD_WORDS // 2] + references[-_THREAD_WORDS // 2 :]
     if parsed.in_reply_to and parsed.in_reply_to not in references:
         references = [*references, parsed.in_reply_to]
-    return ThreadHeaders(parsed.message_id[:998], tuple(r[:998] for r in references))
+    return ThreadHeaders(_shortened(parsed.message_id), tuple(map(_shortened, references)))
+
+
+def _shortened(header: str) -> str:
+    """As much of a Message-ID as an index of the database takes."""
+    return header.encode()[:MAX_HEADER].decode(errors="ignore")
 
 
 def _record(identity: str, key: DataKey, arrival: Arrival, offset: int, length: int) -> Record:

@@ -1,8 +1,8 @@
 """The tripwire: a connect that the dialer did not make is refused before its SYN leaves.
 
 It sees what goes through CPython's socket module (audit event ``socket.connect``), which is why the
-workers run on asyncio's stock loop: uvloop and compiled code connect unseen. What it cannot see, the
-kernel guard does (``mooring egress guard``).
+workers run on asyncio's stock loop: uvloop and compiled code (such as the object store's client) connect
+unseen. What it cannot see, a firewall of this host can.
 """
 
 import socket
@@ -23,7 +23,7 @@ def arm(exceptions: set[tuple[str, int]]) -> None:
     """Refuse, from now on and for good, every IP connect that the dialer did not make.
 
     Args:
-        exceptions: (address, port) of the database and the object store: the two that are not dialled.
+        exceptions: (address, port) of the database, the one that Python code connects to and the dialer does not.
     """
     _exceptions.update(exceptions)
     if not _state["armed"]:

@@ -6,11 +6,13 @@ changed, what is gone, by the cheapest means that the server offers.
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
 
 import structlog
 
+from mooring.errors import MooringError, RemoteProtocolError
 from mooring.mail import Arrival, Folder, MailWriter
 from mooring.protocols.imap import FetchedMessage, ImapClient, Selected, UidSet
 
@@ -21,7 +23,9 @@ BATCH_MESSAGES = 200
 BATCH_BYTES = 8 * 1024 * 1024
 """Bytes of one batch, and so of one pack; what bounds the memory of a fill with large messages."""
 FIRST_BATCH = 50
-"""Messages of a fill's first batch: one page, so that a listing has something to show at once."""
+"""Messages that a fill begins with, the newest: one page, so that a listing has something to show at once."""
+LARGEST_FOLDER = 10_000_000
+"""Messages of one window. A server that claims more is not believed, since each costs memory before it is fetched."""
 LARGEST_MESSAGE = 200 * 1024 * 1024
 """Bytes. A larger message is passed over; common servers take at most 50 to 150 MB."""
 REACH = timedelta(days=3)
@@ -55,17 +59,17 @@ class FolderSync:
             self._folder = folder = replace(folder, uid_validity=selected.uid_validity, uid_next=None, complete_at=None)
             previous = None
         if folder.complete_at is None:
-            await self._fill(since)
+            await self._fill(selected, since)
         else:
             await self._follow(selected, asked_qresync=previous is not None)
         await self._writer.mark(
             folder,
-            uid_next=max(selected.uid_next or 0, self._highest_uid + 1),
+            uid_next=max(selected.uid_next or 0, folder.uid_next or 0, self._highest_uid + 1),
             highest_modseq=selected.highest_modseq,
             complete=True,
         )
 
-    async def _fill(self, since: date) -> None:
+    async def _fill(self, selected: Selected, since: date) -> None:
         """Copy what the window holds, and whatever is known already and seems to have come here.
 
         What is stored stays stored when the window moves on; after a rename, or under a new UIDVALIDITY, it has
@@ -75,21 +79,31 @@ class FolderSync:
         oldest = await self._writer.oldest_homeless()
         if oldest is not None:
             since = min(since, (oldest - REACH).date())
+        if selected.uid_next is None:
+            self._highest_uid = _highest(await self._client.search())
         wanted = await self._client.search(since=since)
-        missing = UidSet.of(uid for uid in wanted if uid not in stored)
-        await self._store(missing, announce=False)
+        if len(wanted) > LARGEST_FOLDER:
+            raise RemoteProtocolError(f"the server claims that there are {len(wanted)} messages in one folder")
+        missing = [uid for uid in wanted if uid not in stored]
+        await self._store(UidSet.of(missing[-FIRST_BATCH:]), announce=False)
+        await self._store(UidSet.of(missing[:-FIRST_BATCH]), announce=False)
         if stored:
             await self._compare(stored)
 
     async def _follow(self, selected: Selected, *, asked_qresync: bool) -> None:
         folder = self._folder
-        if asked_qresync:
+        if asked_qresync and selected.highest_modseq is not None:
             flags = {m.uid: m.flags for m in selected.changed if m.flags is not None and m.uid}
             if flags or selected.vanished:
                 stored = await self._writer.stored_flags(folder)
                 await self._change(stored, flags, [uid for uid in stored if uid in selected.vanished])
         elif selected.highest_modseq is None or selected.highest_modseq != folder.highest_modseq:
             await self._compare(await self._writer.stored_flags(folder))
+        else:
+            # HIGHESTMODSEQ is that of the messages that are there (RFC 7162 §3.1.2.1): one that goes need not move it.
+            stored = await self._writer.stored_flags(folder)
+            if await self._absent(stored):
+                await self._compare(stored)
         if selected.uid_next is None or folder.uid_next is None or selected.uid_next > folder.uid_next:
             await self._store(UidSet.since(folder.uid_next or 1), announce=True)
 
@@ -101,7 +115,17 @@ class FolderSync:
         async for message in self._client.fetch_flags(UidSet.since(min(stored))):
             if message.flags is not None:
                 flags[message.uid] = message.flags
-        await self._change(stored, flags, [uid for uid in stored if uid not in flags])
+        await self._change(stored, flags, await self._absent([uid for uid in stored if uid not in flags]))
+
+    async def _absent(self, uids: Collection[int]) -> list[int]:
+        """Those of these UIDs that the server does not find.
+
+        An answer to FETCH that leaves a message out is not yet a message that is gone.
+        """
+        if not uids:
+            return []
+        found = await self._client.search(f"UID {UidSet.since(min(uids))}")
+        return [uid for uid in uids if uid not in found]
 
     async def _change(
         self, stored: dict[int, frozenset[str]], flags: dict[int, frozenset[str]], gone: list[int]
@@ -121,27 +145,36 @@ class FolderSync:
         try:
             async with asyncio.TaskGroup() as line:
                 line.create_task(self._write(fetched, announce))
-                await self._fetch(uids, fetched, announce)
+                failure = await self._fetch(uids, fetched, newest_first=not announce)
         except BaseExceptionGroup as failures:
             # Whatever failed first is the cause; the rest of the line was cancelled for it.
             raise failures.exceptions[0] from None
+        if failure is not None:
+            raise failure
 
-    async def _fetch(self, uids: UidSet, fetched: asyncio.Queue[list[Arrival] | None], announce: bool) -> None:
+    async def _fetch(
+        self, uids: UidSet, fetched: asyncio.Queue[list[Arrival] | None], *, newest_first: bool
+    ) -> MooringError | None:
+        """Hand on all that comes, in batches; also what came before a failure, which is returned."""
         batch: list[Arrival] = []
-        size, limit = 0, BATCH_MESSAGES if announce else FIRST_BATCH
-        async for message in self._client.fetch(uids, max_literal=LARGEST_MESSAGE, newest_first=not announce):
-            self._highest_uid = max(self._highest_uid, message.uid)
-            arrival = self._arrival(message)
-            if arrival is None:
-                continue
-            batch.append(arrival)
-            size += len(arrival.raw)
-            if len(batch) >= limit or size >= BATCH_BYTES:
-                await fetched.put(batch)
-                batch, size, limit = [], 0, BATCH_MESSAGES
+        size, failure = 0, None
+        try:
+            async for message in self._client.fetch(uids, max_literal=LARGEST_MESSAGE, newest_first=newest_first):
+                self._highest_uid = max(self._highest_uid, message.uid)
+                arrival = self._arrival(message)
+                if arrival is None:
+                    continue
+                batch.append(arrival)
+                size += len(arrival.raw)
+                if len(batch) >= BATCH_MESSAGES or size >= BATCH_BYTES:
+                    await fetched.put(batch)
+                    batch, size = [], 0
+        except MooringError as e:
+            failure = e
         if batch:
             await fetched.put(batch)
         await fetched.put(None)
+        return failure
 
     async def _write(self, fetched: asyncio.Queue[list[Arrival] | None], announce: bool) -> None:
         while (arrivals := await fetched.get()) is not None:
@@ -153,6 +186,10 @@ class FolderSync:
             return None
         received = int(message.internal_date.timestamp()) if message.internal_date else 0
         return Arrival(message.uid, _lasting(message.flags or frozenset()), received, message.body)
+
+
+def _highest(uids: UidSet) -> int:
+    return uids.ranges[-1][1] if uids else 0
 
 
 def _lasting(flags: frozenset[str]) -> frozenset[str]:

@@ -10,7 +10,14 @@ import structlog
 
 from mooring.clock import Clock
 from mooring.egress import Traffic
-from mooring.errors import LostOwnership, MooringError, NotFound, ProviderFailure, ServerRefused
+from mooring.errors import (
+    LostOwnership,
+    MooringError,
+    NotFound,
+    ProviderFailure,
+    RemoteProtocolError,
+    ServerRefused,
+)
 from mooring.events import EventType, Fact, append
 from mooring.grants import Attempt, Grant, GrantStatus, Keys, Sessions, set_status, set_sync_health, way_of
 from mooring.jobs import Lease, fenced
@@ -115,23 +122,37 @@ class MailboxSync:
         self._sought = await writer.homeless()
         attempt.stage = "list"
         listed = await client.list(with_status=True)
+        if not listed:
+            raise RemoteProtocolError("the server lists no folder at all, not even the inbox")
         folders = in_order(await writer.set_folders(folders_of(self._grant.id, listed)))
         told = {mailbox.wire: mailbox.status for mailbox in listed}
         attempt.stage = "fetch"
         is_whole = True
         for folder in folders:
-            if not folder.selectable:
-                continue
-            status = told.get(folder.wire_name) or await client.status(folder.wire_name)
-            if not self._is_in_step(folder, status):
-                is_whole &= await self._sync_folder(client, writer, folder)
-                self._counters[folder.id] = (status, asyncio.get_running_loop().time())
+            if folder.selectable:
+                is_whole &= await self._look_at(client, writer, folder, told.get(folder.wire_name))
         if is_whole:
             await writer.sweep(self._sought)
         async with fenced(self._db, self._lease) as tx:
             await set_sync_health(tx, self._grant.id, None)
             if await set_status(tx, self._grant.id, GrantStatus.VALID):
                 await self._tell(tx, EventType.GRANT_UPDATED)
+
+    async def _look_at(
+        self, client: ImapClient, writer: MailWriter, folder: Folder, status: MailboxStatus | None
+    ) -> bool:
+        """Bring one folder in step, if its counters moved; False when the server refuses this one."""
+        try:
+            status = status or await client.status(folder.wire_name)
+        except ServerRefused as e:
+            await self._refused(writer, folder, e)
+            return False
+        if self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
+            return True
+        if not await self._sync_folder(client, writer, folder):
+            return False
+        self._counters[folder.id] = (status, asyncio.get_running_loop().time())
+        return True
 
     async def _wait(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
         """Follow the inbox as it changes, until it is time to look at the other folders.
@@ -180,21 +201,27 @@ class MailboxSync:
         try:
             await FolderSync(client, writer, folder).run(since)
         except ServerRefused as e:
-            await writer.fail(folder, {"stage": "fetch", "reason": "refused", "server_said": e.reply[:256]})
+            await self._refused(writer, folder, e)
             return False
         return True
 
-    def _is_in_step(self, folder: Folder, status: MailboxStatus) -> bool:
-        """Whether the folder's counters say that nothing happened since it was last brought in step."""
-        if folder.complete_at is None or (folder.uid_validity, folder.uid_next) != (
-            status.uid_validity,
-            status.uid_next,
-        ):
+    async def _refused(self, writer: MailWriter, folder: Folder, error: ServerRefused) -> None:
+        log.info("sync.folder_refused", grant=self._grant.id, folder=folder.id, error=error.message)
+        await writer.fail(folder, {"stage": "fetch", "reason": "refused", "server_said": error.reply[:256]})
+
+    def _is_in_step(self, folder: Folder, status: MailboxStatus, *, qresync: bool) -> bool:
+        """Whether the folder's counters say that nothing happened since it was last brought in step.
+
+        HIGHESTMODSEQ alone says so only with QRESYNC: without it, it need not move when messages go.
+        """
+        counters = (folder.uid_validity, folder.uid_next)
+        if folder.complete_at is None or folder.error or counters != (status.uid_validity, status.uid_next):
             return False
-        if status.highest_modseq is not None and folder.highest_modseq is not None:
+        has_modseq = status.highest_modseq is not None and folder.highest_modseq is not None
+        if has_modseq and (qresync or status.highest_modseq != folder.highest_modseq):
             return status.highest_modseq == folder.highest_modseq
         before, at = self._counters.get(folder.id, (None, 0.0))
-        return before == status and asyncio.get_running_loop().time() - at < COMPARE_S
+        return before == status and (has_modseq or asyncio.get_running_loop().time() - at < COMPARE_S)
 
     async def _report(self, error: MooringError) -> bool:
         """Write why the session ended; False when that is no longer ours to say."""

@@ -10,7 +10,20 @@ import msgspec
 from mooring.clock import Clock
 from mooring.errors import InvalidRequest, NotFound
 from mooring.grants import Grant, Keys
-from mooring.mail import Attachment, Folder, MailReader, Message, MessageFilter, Page, SpecialUse, find_special, part_id
+from mooring.mail import (
+    Attachment,
+    Folder,
+    MailReader,
+    Message,
+    MessageFilter,
+    Page,
+    SpecialUse,
+    after_cursor,
+    find_special,
+    folder_id,
+    part_id,
+    write_cursor,
+)
 from mooring.protocols.mime import headers, part
 from mooring.sync.live import INBOX, LiveMessage, LiveReader
 
@@ -56,9 +69,16 @@ class Mailbox:
             key = await self._keys.data_key(grant)
             found, next_cursor = await self._reader.page(grant, key, wanted, limit=limit, cursor=cursor)
             return Page(found, next_cursor, synced_at)
-        wire_name = INBOX if wanted.folder_id is None else (await self._known_folder(grant, wanted.folder_id)).wire_name
+        wire_name = INBOX
+        if wanted.folder_id is not None:
+            folder = await self._known_folder(grant, wanted.folder_id)
+            if not folder.selectable:
+                return Page([], None, None)
+            wire_name = folder.wire_name
         live = await self._live.messages(grant, wire_name)
-        return Page([m.message for m in live if _matches(m.message, wanted)][:limit], None, None)
+        found = after_cursor([m.message for m in live if _matches(m.message, wanted)], cursor)
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(found[:limit], write_cursor(last.date, last.id) if last else None, None)
 
     async def message(self, grant: Grant, message: str) -> Message:
         """Raises: NotFound; ProviderFailure, EgressError where nothing is stored yet."""
@@ -120,19 +140,32 @@ class Mailbox:
             await self._known_folder(grant, folder)
         if found is None or found.fetched_at is None:
             return None
-        synced_at = found.synced_at or found.fetched_at
+        synced_at = _as_of(grant, found, found.fetched_at)
         self._freshness[(grant.id, folder)] = (now, synced_at)
         if len(self._freshness) > REMEMBERED:
             self._freshness.popitem(last=False)
         return synced_at
 
     async def _live_message(self, grant: Grant, message: str) -> LiveMessage:
-        """A message that is not stored: not there, unless nothing is stored of the inbox at all."""
-        if await self._synced_at(grant, None) is None:
-            for found in await self._live.messages(grant):
+        """A message that is not stored: not there, unless nothing is stored of the folder that it lies in."""
+        wire_name = self._live.folder_with(grant, message)
+        folder = None if wire_name == INBOX else folder_id(grant.id, wire_name)
+        if await self._synced_at(grant, folder) is None:
+            for found in await self._live.messages(grant, wire_name):
                 if found.message.id == message:
                     return found
         raise NotFound(f"This grant has no message {message!r}.")
+
+
+def _as_of(grant: Grant, folder: Folder, fetched_at: datetime) -> datetime:
+    """When the stored copy of the folder was last known to be right.
+
+    A pass over the mailbox does not open a folder whose counters say that nothing happened; it is as fresh as the
+    pass, then.
+    """
+    synced_at = folder.synced_at or fetched_at
+    is_followed = folder.complete_at is not None and folder.error is None
+    return max(synced_at, grant.synced_at) if is_followed and grant.synced_at else synced_at
 
 
 def _matches(message: Message, wanted: MessageFilter) -> bool:

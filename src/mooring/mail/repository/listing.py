@@ -1,9 +1,8 @@
 """Reading the stored copy for the API: one query a page."""
 
-import base64
 from typing import Any
 
-from mooring.errors import InvalidRequest
+from mooring.mail.cursors import read_cursor
 from mooring.mail.repository.writing import folder_of
 from mooring.mail.types import Folder, MessageFilter
 from mooring.store import Database, Record
@@ -132,24 +131,3 @@ def _add_filter(where: Conditions, wanted: MessageFilter) -> None:
 
 def _has_address(column: str, place: str) -> str:
     return f"EXISTS (SELECT FROM json_array_elements({column}) a WHERE lower(a ->> 'email') = ANY ({place}))"
-
-
-def write_cursor(date: int, identity: str) -> str:
-    """The cursor that goes on behind this message."""
-    return base64.urlsafe_b64encode(f"{date}:{identity}".encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> tuple[int, str]:
-    """What ``write_cursor`` was given.
-
-    Raises:
-        InvalidRequest: it is not one of ours.
-    """
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        date, _, identity = text.partition(":")
-        if not identity or abs(int(date)) >= 2**63:
-            raise ValueError(cursor)
-        return int(date), identity
-    except ValueError as e:
-        raise InvalidRequest("page_token is not one that a page of messages gave out.") from e

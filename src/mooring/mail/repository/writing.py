@@ -172,13 +172,17 @@ async def insert_messages(
 
 
 async def insert_placements(tx: Connection, grant_id: str, folder_id: str, records: Sequence[Record]) -> None:
-    """Write where these messages lie; a place that is known already is left alone."""
+    """Write where these messages lie; a place that is known already is left alone.
+
+    The date is the message's: of one without a Date header, each folder knows another moment of arrival.
+    """
     await tx.execute(
         """INSERT INTO placements (grant_id, folder_id, uid, message_id, date, flags)
-           SELECT $1, $2, u.uid, u.message_id, u.date, coalesce(string_to_array(nullif(u.flags, ''), ' '), '{}')
-           FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::text[]) AS u (uid, message_id, date, flags)
+           SELECT $1, $2, u.uid, m.id, m.date, coalesce(string_to_array(nullif(u.flags, ''), ' '), '{}')
+           FROM unnest($3::bigint[], $4::text[], $5::text[]) AS u (uid, message_id, flags)
+           JOIN messages m ON m.grant_id = $1 AND m.id = u.message_id
            ON CONFLICT DO NOTHING""",
-        grant_id, folder_id, [r.uid for r in records], [r.id for r in records], [r.date for r in records],
+        grant_id, folder_id, [r.uid for r in records], [r.id for r in records],
         [" ".join(sorted(r.flags)) for r in records],
     )  # fmt: skip
 
