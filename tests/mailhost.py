@@ -1,4 +1,4 @@
-"""An IMAP server in memory, spoken to byte for byte over a stream that is no socket, with the quirks a test asks for."""
+"""An IMAP server in memory, spoken to byte for byte over a stream without a socket, with the quirks a test asks for."""
 
 import asyncio
 import re
@@ -75,6 +75,7 @@ class Account:
         repeats_last: ``n:*`` is answered with the last message, whatever n is (RFC 9051 §6.4.8 allows it).
         leaves_out: UIDs that answers to FETCH FLAGS leave out.
         refuses: commands that are answered NO: ``STATUS Odd``, ``EXAMINE Odd``, ``UID FETCH``.
+        claims: what every search is said to have found, as ESEARCH spells it.
         drops_after: bodies after which a session is cut.
         commands: what was heard, over all sessions.
     """
@@ -85,9 +86,10 @@ class Account:
     repeats_last: bool = False
     leaves_out: set[int] = field(default_factory=set[int])
     refuses: set[str] = field(default_factory=set[str])
+    claims: str = ""
     drops_after: int | None = None
     commands: list[str] = field(default_factory=list[str])
-    sessions: "list[MemoryStream]" = field(default_factory=lambda: [])
+    sessions: "list[MemoryStream]" = field(default_factory=list["MemoryStream"])
 
     @property
     def inbox(self) -> Box:
@@ -189,6 +191,8 @@ class MemoryStream:
                 self._status(words[1], words[2])
             case "EXAMINE":
                 self._examine(words)
+            case "UID SEARCH" if self._account.claims:
+                self._say(f"* ESEARCH UID ALL {self._account.claims}")
             case "UID SEARCH":
                 self._say(" ".join(["* SEARCH", *map(str, self._found(words[2:]))]))
             case "UID FETCH":

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,11 @@ class Running:
         """Everything that it has said on standard error."""
         return (self.folder / "mooring.log").read_text()
 
+    @property
+    def defects(self) -> list[str]:
+        """Lines of its log that nothing from outside excuses."""
+        return [line for line in self.log.splitlines() if re.search(r"Traceback|api\.unexpected|\.defect", line)]
+
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SSL_CERT_FILE": str(self.trust)}
 
@@ -144,12 +150,12 @@ class Running:
         return self._ended()
 
     def kill(self) -> None:
-        """kill -9 of everything of it but the database: the supervisor, the API and the worker."""
+        """Kill everything of it but the database, as kill -9 does: the supervisor, the API and the worker."""
         send(signal.SIGKILL, [pid for name, pid in self.pids().items() if name != "postgres"])
         self._ended()
 
     def kill_one(self, name: str) -> int:
-        """kill -9 of one process, by its name in ``pids``; returns its number."""
+        """Kill one process, as kill -9 does, by its name in ``pids``; returns its number."""
         pid = self.pids()[name]
         send(signal.SIGKILL, [pid])
         if name == "up":

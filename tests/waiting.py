@@ -14,7 +14,7 @@ LOOK_S = 0.02
 _nobody = threading.Event()
 
 
-def until(condition: Callable[[], T], *, timeout_s: float = 10.0, what: str = "the condition holds") -> T:
+def until(condition: Callable[[], T | None], *, timeout_s: float = 10.0, what: str = "the condition holds") -> T:
     """The first true value of ``condition``; an AssertionError when none came in time."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):

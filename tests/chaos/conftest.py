@@ -22,3 +22,4 @@ def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     running.start()
     yield running
     assert running.stop() == 0
+    assert running.defects == []

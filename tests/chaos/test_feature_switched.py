@@ -30,8 +30,9 @@ def test_feature_switched(mooring: Running, lab: Laboratory, firewall: Firewall)
         kind = "static" if state == "on" else "dynamic"
         for user, grant in zip(users, grants, strict=True):
             until(
-                lambda user=user, addresses=addresses: _sessions(lab, user.address)
-                and _sessions(lab, user.address) <= set(addresses),
+                lambda user=user, addresses=addresses: (
+                    _sessions(lab, user.address) and _sessions(lab, user.address) <= set(addresses)
+                ),
                 timeout_s=CEASE_S,
                 what=f"{user.address} is held from {kind} addresses alone",
             )

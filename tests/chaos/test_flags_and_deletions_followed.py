@@ -162,8 +162,11 @@ def test_folders_are_made_renamed_and_deleted(mailbox: Mailbox) -> None:
     look_again(mailbox.mooring, mailbox.grant)
     assert "Anders" not in mailbox.mooring.folders(mailbox.grant)
     assert not set(messages) & {m["id"] for m in mailbox.mooring.listed(mailbox.grant)}
-    assert {("folder.created", neu), ("folder.deleted", neu), ("folder.created", anders), ("folder.deleted", anders)} <= (
-        facts(mailbox.mooring, mailbox.grant)
-    )
+    assert {
+        ("folder.created", neu),
+        ("folder.deleted", neu),
+        ("folder.created", anders),
+        ("folder.deleted", anders),
+    } <= (facts(mailbox.mooring, mailbox.grant))
     answer = mailbox.mooring.get(f"/v3/grants/{mailbox.grant}/messages", **{"in": neu})
     assert answer["error"]["type"] == "api.invalid_request_error"

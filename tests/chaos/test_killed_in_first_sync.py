@@ -64,6 +64,7 @@ def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     running.static_ips("on")
     yield running
     assert running.stop() == 0
+    assert running.defects == []
 
 
 @pytest.mark.timeout(240)

@@ -67,8 +67,10 @@ def _assert_refused(mooring: Running, user: User) -> None:
         mooring.connect_to_read(user)
     assert failure.value.status_code == 400
     assert failure.value.type == "api.provider_error"
-    assert failure.value.provider_error["stage"] == "login"
-    assert user.password not in str(failure.value.provider_error) + str(failure.value)
+    told = failure.value.provider_error
+    assert told is not None
+    assert told["stage"] == "login"
+    assert user.password not in str(told) + str(failure.value)
 
 
 def _assert_news_arrive(mooring: Running, lab: Laboratory, user: str, grant: str, *, seed: int) -> None:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from tests.looking import facts, look_again
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
+from tests.looking import facts, look_again
 from tests.running import Running
 from tests.waiting import until
 
@@ -57,6 +57,4 @@ def _grown_old(mooring: Running, lab: Laboratory, user: str, grant: str) -> str:
 
 
 def _described(mooring: Running, grant: str) -> dict[str, tuple[str, tuple[str, ...], bool, bool]]:
-    return {
-        m["id"]: (m["thread_id"], tuple(m["folders"]), m["unread"], m["starred"]) for m in mooring.listed(grant)
-    }
+    return {m["id"]: (m["thread_id"], tuple(m["folders"]), m["unread"], m["starred"]) for m in mooring.listed(grant)}

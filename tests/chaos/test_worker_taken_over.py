@@ -35,6 +35,7 @@ def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         until(lambda: _answers(running), timeout_s=30, what="the API answers")
         until(lambda: len(running.rows("SELECT id FROM holders")) == 2, timeout_s=30, what="both workers are there")
         yield running
+    assert running.defects == []
 
 
 def test_worker_taken_over(mooring: Running, lab: Laboratory) -> None:
@@ -54,7 +55,9 @@ def test_worker_taken_over(mooring: Running, lab: Laboratory) -> None:
     _assert_taken_over(mooring, grant, killed, signal.SIGKILL)
     lab.dovecot.append_many(user.address, "INBOX", mails(1, seed=83))
     until(lambda: len(mooring.listed(grant)) == 22, timeout_s=20, what="it goes on")
-    told = mooring.rows("SELECT data ->> 'id' AS id FROM outbox WHERE grant_id = $1 AND type = 'message.created'", grant)
+    told = mooring.rows(
+        "SELECT data ->> 'id' AS id FROM outbox WHERE grant_id = $1 AND type = 'message.created'", grant
+    )
     assert len(told) == len({row["id"] for row in told}) == 2
 
 

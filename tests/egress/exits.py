@@ -1,10 +1,11 @@
 """What the tests of this floor hold: a dialer over chosen pools, servers that remember who came, and the ledger."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, ip_address, ip_network
 
@@ -139,14 +140,9 @@ async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that remembers who came, accepted or not yet.
-
-    Attributes:
-        received: what each handler of ``answering`` was sent.
-    """
+    """A server that remembers who came."""
 
     listener: AdmittingListener
-    received: list[bytes] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -172,6 +168,21 @@ async def serving(
         admitted: the sources whose SYNs are answered; those of all others are dropped without a word.
     """
     listener = AdmittingListener(IPv4Address(address), admitted=[IPv4Address(a) for a in admitted])
+    async with _handling(handler, listener, tls):
+        yield Server(listener)
+
+
+@asynccontextmanager
+async def serving_ipv6(handler: Handler = greet) -> AsyncGenerator[int]:
+    """A server on a free port of ::1, which admits everybody; the port."""
+    listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    async with _handling(handler, listener, None):
+        yield listener.getsockname()[1]
+
+
+@asynccontextmanager
+async def _handling(handler: Handler, listener: socket.socket, tls: ssl.SSLContext | None) -> AsyncGenerator[None]:
+    """Serve on a listening socket; when the block ends, so do all connections."""
     handlers: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -187,9 +198,12 @@ async def serving(
 
     server = await asyncio.start_server(handle, sock=listener, ssl=tls, ssl_handshake_timeout=5 if tls else None)
     try:
-        yield Server(listener)
+        yield
     finally:
         server.close()
+        # What was accepted a moment ago becomes a handler a few turns of the loop later.
+        for _ in range(20):
+            await asyncio.sleep(0)
         for task in handlers:
             task.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)

@@ -21,8 +21,8 @@ from tests.egress.exits import (
     Server,
     bound,
     dial_to,
-    greet,
     serving,
+    serving_ipv6,
 )
 from tests.waiting import until_async
 
@@ -57,8 +57,7 @@ async def test_what_is_bound_is_the_local_address_and_what_is_published_is_the_o
 
 
 async def test_an_ipv6_source_reaches_an_ipv6_server(exits: Exits) -> None:
-    async with await asyncio.start_server(greet, "::1", 0) as ipv6:
-        port = ipv6.sockets[0].getsockname()[1]
+    async with serving_ipv6() as port:
         stream = await exits.dialer(bound("::1")).dial(dial_to("::1", port))
         await hello(stream)
         await stream.aclose()

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from enum import StrEnum
+from typing import Self
 
 from tests.lab.certificates import Certificate
 
@@ -32,7 +33,7 @@ class EchoingServer:
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> "EchoingServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

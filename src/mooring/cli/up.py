@@ -12,8 +12,9 @@ from mooring.bootstrap import open_installation
 from mooring.cli.apps import secret_labels, show_secret
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
 from mooring.cli.processes import Supervised
-from mooring.config import Config, Generation, Kind, starter_toml
+from mooring.config import Config, Generation, Kind, ServerConfig, starter_toml
 from mooring.egress import check_plumbing, host_addresses
+from mooring.errors import ConfigError
 from mooring.lifetime import until_stopped
 from mooring.net.ports import require_free
 from mooring.store import EmbeddedPostgres
@@ -24,6 +25,9 @@ RESTART_S = 1.0
 """Seconds before a process that died is started again."""
 STOP_S = 15.0
 """Seconds that a process has to end by itself."""
+PORT_S = 5.0
+"""Seconds that the port may be taken: the API of a killed predecessor ends the answers under way first."""
+PORT_LOOK_S = 0.2
 
 
 def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supervised = False) -> None:
@@ -43,7 +47,6 @@ def _configured(path: Path) -> tuple[Config, bool]:
 async def _up(path: Path, *, json: bool, supervised: bool) -> None:
     config, is_new = _configured(path)
     check_plumbing(config.egress.pools)
-    require_free(config.server.host, config.server.port)
     postgres = EmbeddedPostgres(config.database.embedded) if config.database.embedded is not None else None
     stopped = asyncio.create_task(until_stopped(supervised=supervised))
     watch: asyncio.Task[None] | None = None
@@ -51,6 +54,7 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
         await postgres.start()
         watch = asyncio.create_task(postgres.keep_running())
     try:
+        await _wait_for_port(config.server)
         await _announce(await _first_application(config, starter=is_new), config, json=json)
         await _supervise(config, stopped)
     finally:
@@ -58,6 +62,24 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
             watch.cancel()
         if postgres is not None:
             await postgres.stop()
+
+
+async def _wait_for_port(server: ServerConfig) -> None:
+    """Return once the API can listen where it is to.
+
+    Raises:
+        ConfigError: it cannot, and whoever listens there is no predecessor of ours that is about to end.
+    """
+    deadline = asyncio.get_running_loop().time() + PORT_S
+    while True:
+        try:
+            require_free(server.host, server.port)
+        except ConfigError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(PORT_LOOK_S)
+        else:
+            return
 
 
 async def _first_application(config: Config, *, starter: bool) -> NewApplication | None:

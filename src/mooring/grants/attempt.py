@@ -21,6 +21,8 @@ from mooring.grants.ways import Way
 
 SERVER_SAID_MAX = 256
 """Characters of a server's words that are passed on."""
+MESSAGE_MAX = 400
+"""Characters of our own sentence, which quotes them."""
 
 _REMOVED = "***"
 """What stands where a secret stood."""
@@ -73,7 +75,7 @@ class Attempt:
             self.source = str(error.route.source.address)
         said = str(getattr(error, "reply", "")) if error.phase is Phase.READ else ""
         return self._failure(
-            f"{self._clean(error.message).rstrip('.')}.",
+            self._sentence(error.message),
             stage=str(error.phase) if error.phase in _OWN_STAGES else self.stage,
             reason=error.reason,
             server_said=said,
@@ -91,7 +93,7 @@ class Attempt:
                 reason = "protocol"
         temporary = isinstance(error, ServerRefused) and not error.permanent
         return self._failure(
-            f"{self._clean(error.message).rstrip('.')}.",
+            self._sentence(error.message),
             stage=self.stage,
             reason=reason,
             server_said=reply,
@@ -114,6 +116,9 @@ class Attempt:
             refused=refused,
             hint=_next_step(self.way, stage, reason),
         )
+
+    def _sentence(self, text: str) -> str:
+        return f"{self._clean(text)[:MESSAGE_MAX].rstrip('. ')}."
 
     def _clean(self, text: str) -> str:
         """Without control characters, and without our own secrets."""

@@ -15,8 +15,13 @@ TOTAL_S = 27.0
 """Seconds for all servers of an account together: the answer is due within 30 (spec §6.8)."""
 
 
-async def verify(sessions: Sessions, way: Way, settings: Settings, credentials: Credentials) -> Settings:
+async def verify(
+    sessions: Sessions, way: Way, settings: Settings, credentials: Credentials, *, total_s: float = TOTAL_S
+) -> Settings:
     """The settings with what was found out about the servers, each of which accepted a login just now.
+
+    Args:
+        total_s: seconds for all of them together.
 
     Raises:
         ProviderFailure: with the stage at which the first of them failed.
@@ -24,7 +29,7 @@ async def verify(sessions: Sessions, way: Way, settings: Settings, credentials: 
     """
     under_way = attempt_at(way, settings.imap, credentials.imap_password)
     try:
-        async with asyncio.timeout(TOTAL_S):
+        async with asyncio.timeout(total_s):
             imap, smtp = await _imap(sessions, under_way, settings.imap, credentials.imap_password), settings.smtp
             if smtp is not None:
                 under_way = attempt_at(way, smtp, credentials.smtp_password)
@@ -33,7 +38,7 @@ async def verify(sessions: Sessions, way: Way, settings: Settings, credentials: 
                 under_way = calendar_attempt(way, settings.caldav, credentials.caldav_password)
                 await _caldav(sessions, under_way, settings.caldav, credentials.caldav_password)
     except TimeoutError as e:
-        raise under_way.timed_out(TOTAL_S) from e
+        raise under_way.timed_out(total_s) from e
     return msgspec.structs.replace(settings, imap=imap, smtp=smtp)
 
 

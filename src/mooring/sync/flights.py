@@ -46,13 +46,8 @@ class Flights(Generic[T]):
         if task is None:
             task = asyncio.create_task(self._fly(key, work))
             self._under_way[key] = task
-            task.add_done_callback(lambda ended: self._landed(key, ended))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
-
-    def _landed(self, key: Hashable, ended: asyncio.Task[T]) -> None:
-        self._under_way.pop(key, None)
-        if not ended.cancelled():
-            ended.exception()  # seen, even when everybody who asked has gone away meanwhile
 
     async def _fly(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         try:
