@@ -10,7 +10,7 @@ from mooring.errors import ReadTimeout
 from mooring.net import Endpoint
 from mooring.protocols.imap import ImapClient, UidSet
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 _WORD = re.compile(r'"([^"]*)"|(\([^()]*(?:\([^()]*\)[^()]*)*\))|(\S+)')
 
 
@@ -175,7 +175,7 @@ class MemoryStream:
             return
         tag, _, command = line.partition(" ")
         self._account.commands.append(command)
-        if any(command.startswith(refused) for refused in self._account.refuses):
+        if any(command.replace('"', "").startswith(refused) for refused in self._account.refuses):
             self._say(f"{tag} NO [NOPERM] not for you")
             return
         words = [m[1] if m[1] is not None else m[2] or m[3] for m in _WORD.finditer(command)]

@@ -13,7 +13,15 @@ from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, PoolConfig
-from mooring.egress import Dialer, DialerPolicy, Ledger, arm_tripwire, check_plumbing, database_endpoints
+from mooring.egress import (
+    Dialer,
+    DialerPolicy,
+    Ledger,
+    arm_tripwire,
+    check_plumbing,
+    database_endpoints,
+    listener_endpoints,
+)
 from mooring.errors import ConfigError
 from mooring.grants import Grants, Keys, Sessions
 from mooring.jobs import Holder
@@ -105,8 +113,9 @@ async def open_installation(
         url = config.database.url
         if config.database.embedded is not None:
             url = await stack.enter_async_context(EmbeddedPostgres(config.database.embedded).connect_or_start())
-        own = await database_endpoints(config.database.url)
-        arm_tripwire(own)
+        database = await database_endpoints(config.database.url)
+        arm_tripwire(database)
+        own = database | await listener_endpoints(config.server.host, config.server.port)
         await migrate(url)
         db = await Database.open(url, max_size=POOL_CONNECTIONS)
         stack.push_async_callback(db.close)
@@ -126,7 +135,7 @@ async def _build(
     policy = DialerPolicy(
         pools=pools,
         allow=config.policy.allow_private_targets,
-        forbidden=frozenset({*own, (config.server.host, config.server.port)}),
+        forbidden=frozenset(own),
         subset=config.policy.subset,
     )
     dialer = Dialer(db, ledger, clock, policy)
@@ -170,6 +179,8 @@ async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:
 def configure_logging(*, json: bool) -> None:
     """Logs to standard error: for people, or a JSON object a line."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    # While the database is away its pool would write a traceback a second; whoever misses it says so in a line.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -143,10 +143,7 @@ class Server:
     """A server that remembers who came."""
 
     listener: AdmittingListener
-
-    @property
-    def port(self) -> int:
-        return self.listener.endpoint.port
+    port: int
 
     @property
     def seen(self) -> list[str]:
@@ -169,7 +166,7 @@ async def serving(
     """
     listener = AdmittingListener(IPv4Address(address), admitted=[IPv4Address(a) for a in admitted])
     async with _handling(handler, listener, tls):
-        yield Server(listener)
+        yield Server(listener, listener.endpoint.port)
 
 
 @asynccontextmanager

@@ -1,12 +1,14 @@
 """A grant's stored mail in a real database: its writer, its reader, and what is behind them."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mooring.clock import SystemClock
-from mooring.grants import Grant, Keys
+from mooring.errors import AuthenticationFailed, ConnectTimeout
+from mooring.grants import Attempt, Grant, Keys, Server, Sessions, TlsMode
 from mooring.jobs import Lease
 from mooring.mail import (
     Arrival,
@@ -19,9 +21,10 @@ from mooring.mail import (
     folders_of,
     message_id,
 )
-from mooring.protocols.imap import ListedMailbox
+from mooring.protocols.imap import ImapClient, ListedMailbox
 from mooring.store import Database, ObjectStore
 from mooring.vault import DataKey
+from tests.mailhost import Account
 from tests.store.calendar_grants import claim, make_grant
 
 AT = 1_700_000_000
@@ -127,3 +130,29 @@ async def stored_mailbox(database: Database, folder: Path) -> Stored:
     lease = await claim(database, grant)
     writer = MailWriter(database, objects, SystemClock(), grant, lease, key)
     return Stored(database, objects, grant, keys, key, lease, writer, MailReader(database, objects))
+
+
+class HostSessions(Sessions):
+    """Sessions with a mail host in memory.
+
+    Attributes:
+        opened: how often somebody asked for one.
+        failing: the stage and the reason at which all of them fail, while it is set.
+        gate: while it is not set, nobody gets in.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.opened = 0
+        self.failing: tuple[str, str] | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def open_imap(self, attempt: Attempt, server: Server, password: str) -> tuple[ImapClient, TlsMode]:
+        self.opened += 1
+        await self.gate.wait()
+        if self.failing is not None:
+            attempt.stage, reason = self.failing
+            with attempt.reported():
+                raise AuthenticationFailed("no", reply="NO no") if reason == "authentication" else ConnectTimeout("no")
+        return await self.account.client(), TlsMode.IMPLICIT

@@ -95,7 +95,7 @@ async def test_pages_have_no_gaps_and_no_repeats(stored: Stored, limit: int, in_
     same_second = [mail(n, headers="Date: Tue, 14 Nov 2023 22:00:00 +0000\r\n", dated=False) for n in range(7)]
     others = [mail(n) for n in range(10, 17)]
     await stored.add(inbox, *same_second, *others, *same_second[:3], others[0])
-    wanted = {"folder_id": inbox.id} if in_folder else {}
+    wanted: dict[str, Any] = {"folder_id": inbox.id} if in_folder else {}
     pages = await stored.pages(limit, **wanted)
     assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
     found = [message.id for page in pages for message in page]

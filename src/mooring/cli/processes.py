@@ -22,7 +22,11 @@ def api(
     supervised: Supervised = False,
 ) -> None:
     """Serve the API."""
-    run(serve(read_config(config), environment, supervised=supervised), json=json)
+
+    async def process() -> None:
+        await serve(read_config(config), environment, supervised=supervised)
+
+    run(process(), json=json)
 
 
 def worker(
@@ -32,4 +36,8 @@ def worker(
     supervised: Supervised = False,
 ) -> None:
     """Hold mailboxes and keep them in step."""
-    run(work(read_config(config), environment, supervised=supervised), json=json)
+
+    async def process() -> None:
+        await work(read_config(config), environment, supervised=supervised)
+
+    run(process(), json=json)

@@ -9,7 +9,7 @@ from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
-from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses
+from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses, listener_endpoints
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
@@ -33,4 +33,5 @@ __all__ = [
     "host_addresses",
     "http_client",
     "kind_for",
+    "listener_endpoints",
 ]

@@ -78,6 +78,21 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
     return endpoints
 
 
+async def listener_endpoints(host: str, port: int) -> set[tuple[str, int]]:
+    """Where our own API listens: nobody's request is to lead there.
+
+    Raises:
+        ConfigError: the host has no address.
+    """
+    try:
+        return {(str(address), port) for address in await resolve(host, port, timeout_s=5.0)}
+    except NetworkError as e:
+        raise ConfigError(
+            f"[server] listen names {host!r}, which has no address: {e.message}",
+            hint="Write an address of this host, such as 127.0.0.1:8025.",
+        ) from e
+
+
 def _no_host() -> ConfigError:
     return ConfigError("the database's URL names no host", hint="postgresql://user:password@host:5432/database")
 

@@ -258,6 +258,10 @@ def _using(connection: Connection) -> Generator[None]:
         if not _is_lost(connection):
             raise
         raise StoreUnavailable(f"the database went away: {e}") from e
+    except asyncpg.InternalClientError as e:
+        # Its last words have come and its end has not: for that moment, in which nothing works, asyncpg has no error.
+        connection.terminate()
+        raise StoreUnavailable(f"the database is going away: {e}") from e
 
 
 async def _prepare(connection: Connection) -> None:

@@ -3,9 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
 from mooring.lifetime import until_stopped
+from mooring.store import StoreUnavailable
+
+log = structlog.get_logger()
 
 PARTITIONS_S = 3600.0
 """Seconds between looks at the ledger's partitions."""
@@ -35,4 +40,7 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
 async def _keep_partitions(installation: Installation) -> None:
     while True:
         await asyncio.sleep(PARTITIONS_S)
-        await installation.ledger.keep_partitions()
+        try:
+            await installation.ledger.keep_partitions()
+        except StoreUnavailable as e:
+            log.warning("ledger.partitions_not_kept", error=str(e))

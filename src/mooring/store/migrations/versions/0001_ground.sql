@@ -53,6 +53,7 @@ CREATE TABLE grants (
     updated_at     timestamptz NOT NULL DEFAULT now(),
     UNIQUE (application_id, email, mail_domain)
 );
+CREATE INDEX grants_subject ON grants (subject);
 
 CREATE TABLE access_tokens (                          -- v2 data calls carry one of these
     hash       bytea PRIMARY KEY,

@@ -1,0 +1,128 @@
+"""Grants over a real database, with servers that know passwords and nothing else."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mooring.applications import Application, Applications
+from mooring.config import Generation
+from mooring.errors import AuthenticationFailed
+from mooring.grants import Attempt, ConnectRequest, Grant, Grants, Keys, Server, Sessions, TlsMode, parse_settings
+from mooring.protocols.imap import ImapClient
+from mooring.protocols.smtp import SmtpClient
+from mooring.store import Database, ObjectStore
+from mooring.vault import Vault
+from tests.mailhost import Account
+
+PASSWORD = "a-password-of-ann"
+ANN: dict[str, Any] = {
+    "imap_host": "imap.example.test", "imap_username": "ann@example.test", "imap_password": PASSWORD,
+    "smtp_host": "smtp.example.test",
+}  # fmt: skip
+
+
+class Goodbye(SmtpClient):
+    """A submission session in which nothing happens."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def quit(self, *, timeout_s: float = 1.0) -> None:
+        pass
+
+
+class FakeSessions(Sessions):
+    """Servers that know passwords, or are not there at all.
+
+    Attributes:
+        known: the password that each host takes.
+        asked: host, password and environment of every login.
+        gate: while it is not set, nobody gets in.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {"imap.example.test": PASSWORD, "smtp.example.test": PASSWORD}
+        self.asked: list[tuple[str, str, str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def open_imap(self, attempt: Attempt, server: Server, password: str) -> tuple[ImapClient, TlsMode]:
+        await self._login(attempt, server, password)
+        return await Account().client(), TlsMode.IMPLICIT
+
+    async def open_smtp(self, attempt: Attempt, server: Server, password: str) -> tuple[SmtpClient, TlsMode]:
+        await self._login(attempt, server, password)
+        return Goodbye(), TlsMode.STARTTLS
+
+    async def _login(self, attempt: Attempt, server: Server, password: str) -> None:
+        self.asked.append((server.host, password, str(attempt.way.environment)))
+        await self.gate.wait()
+        attempt.stage = "login"
+        with attempt.reported():
+            if self.known.get(server.host) != password:
+                raise AuthenticationFailed("no", reply=f"NO not with {password}")
+
+
+@dataclass
+class House:
+    """Everything that grants need."""
+
+    db: Database
+    vault: Vault
+    keys: Keys
+    objects: ObjectStore
+    sessions: FakeSessions
+    applications: Applications
+    grants: Grants
+    application: Application
+
+    async def connect(
+        self, *, application: Application | None = None, name: str = "", **changes: Any
+    ) -> tuple[Grant, bool]:
+        email, settings, credentials = parse_settings({**ANN, **changes})
+        request = ConnectRequest(
+            "imap", email, settings, credentials, name=name, state="st", scope=("a", "b"), ip="::1"
+        )
+        return await self.grants.connect(application or self.application, request)
+
+    async def row(self) -> tuple[Any, ...]:
+        """The one grant, with everything that hangs on it."""
+        tables = ("grants", "leases", "outbox", "outbox_sequences", "access_tokens")
+        return tuple([[tuple(row) for row in await self.db.fetch(f"SELECT * FROM {table}")] for table in tables])
+
+    async def lease(self, grant: Grant) -> tuple[str, int]:
+        row = await self.db.fetchrow("SELECT scope, generation FROM leases WHERE subject = $1", grant.id)
+        assert row is not None
+        return row["scope"], row["generation"]
+
+    async def facts(self) -> list[str]:
+        rows = await self.db.fetch("SELECT type, data FROM outbox ORDER BY sequence")
+        assert PASSWORD not in str([dict(row) for row in rows])
+        return [row["type"] for row in rows]
+
+    async def application_now(self) -> Application:
+        return await self.applications.get(self.application.id)
+
+    @asynccontextmanager
+    async def during(self, work: Any) -> AsyncGenerator[asyncio.Task[Any]]:
+        """The work stands at the server's door while the block lasts."""
+        self.sessions.gate.clear()
+        before = len(self.sessions.asked)
+        task = asyncio.create_task(work)
+        while len(self.sessions.asked) == before:
+            await asyncio.wait([task], timeout=0.01)
+        yield task
+        self.sessions.gate.set()
+
+
+async def open_house(database: Database, tmp_path: Path) -> House:
+    """With one application, whose feature is off."""
+    vault = Vault.load(tmp_path / "mooring.keys", create=True)
+    keys, objects = Keys(database, vault), ObjectStore.open((tmp_path / "objects").as_uri())
+    applications, sessions = Applications(database, vault), FakeSessions()
+    made = await applications.create(name="A", generation=Generation.V3, region="us")
+    grants = Grants(database, objects, keys, sessions, applications)
+    return House(database, vault, keys, objects, sessions, applications, grants, made.application)

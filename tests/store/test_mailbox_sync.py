@@ -1,0 +1,258 @@
+"""A held mailbox: passes over all folders, the inbox as it changes, and one folder's trouble, which is its own."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mooring.clock import SystemClock
+from mooring.grants import Grant, by_ids
+from mooring.mail import Message
+from mooring.store import Database
+from mooring.sync.mailbox import MailboxSync
+from tests.mailhost import Account, Box
+from tests.store.calendar_grants import claim
+from tests.store.mailboxes import HostSessions, Stored, mail, stored_mailbox
+from tests.waiting import until_async
+
+PLAIN = frozenset[str]()
+CONDSTORE = frozenset({"CONDSTORE"})
+QRESYNC = frozenset({"CONDSTORE", "QRESYNC", "ENABLE", "IDLE"})
+every_server = pytest.mark.parametrize(
+    "capabilities", [PLAIN, CONDSTORE, QRESYNC], ids=["plain", "condstore", "qresync"]
+)
+
+
+@dataclass
+class Held:
+    """A mailbox that is synchronised while the test lasts."""
+
+    stored: Stored
+    account: Account
+    sessions: HostSessions
+    sync: MailboxSync
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[asyncio.Task[None]]:
+        """While the block lasts; its first pass is done when it begins."""
+        task = asyncio.create_task(self.sync.run())
+        try:
+            await until_async(self.is_synced, what="the first pass is done")
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def grant(self) -> Grant:
+        [grant] = await by_ids(self.stored.db, [self.stored.grant.id])
+        return grant
+
+    async def is_synced(self) -> bool:
+        return (await self.grant()).synced_at is not None
+
+    async def look_again(self, times: int = 1) -> None:
+        """Wait until whole passes that began after this are done."""
+        for _ in range(times + 1):
+            before = (await self.grant()).synced_at
+
+            async def is_later(before: Any = before) -> bool:
+                self.sync.look()
+                return (await self.grant()).synced_at != before
+
+            await until_async(is_later, what="a pass is done")
+
+    async def message(self, number: int) -> Message | None:
+        return await self.stored.find(mail(number))
+
+    async def failed(self) -> dict[str, Any] | None:
+        return (await self.grant()).sync_error
+
+    async def folder_error(self, path: str) -> dict[str, Any] | None:
+        return (await self.stored.folder(path)).error
+
+
+@pytest.fixture
+async def held(database: Database, tmp_path: Path) -> Held:
+    stored = await stored_mailbox(database, tmp_path)
+    account = Account(boxes={"INBOX": Box(), "Archive": Box(), "Odd": Box()})
+    for name, first in (("INBOX", 10), ("Archive", 20), ("Odd", 30)):
+        for number in range(first, first + 3):
+            account.boxes[name].deliver(mail(number))
+    sessions = HostSessions(account)
+    sync = MailboxSync(
+        database, stored.objects, stored.keys, sessions, SystemClock(),
+        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650),
+    )  # fmt: skip
+    return Held(stored, account, sessions, sync)
+
+
+ALL = sorted(str(n) for n in (10, 11, 12, 20, 21, 22, 30, 31, 32))
+
+
+async def test_all_folders_are_copied_without_news(held: Held) -> None:
+    async with held.running():
+        assert sorted(await held.stored.subjects()) == ALL
+    assert await held.stored.facts() == []
+    assert all(folder.complete_at for folder in await held.stored.writer.folders())
+
+
+@every_server
+async def test_a_message_that_moves_keeps_its_id(held: Held, capabilities: frozenset[str]) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        for source, target, number in (("INBOX", "Archive", 10), ("Odd", "INBOX", 31), ("Archive", "Odd", 22)):
+            before = await held.message(number)
+            box = held.account.boxes[source]
+            uid = next(uid for uid, letter in box.letters.items() if letter.raw == mail(number))
+            held.account.boxes[target].deliver(box.expunge(uid).raw)
+            await held.look_again()
+            after = await held.message(number)
+            assert before is not None
+            assert after is not None
+            assert after.id == before.id
+            assert after.folders == [held.stored.place(target)]
+        await held.look_again(2)
+        assert sorted(await held.stored.subjects()) == ALL
+    assert {kind for kind, _ in await held.stored.facts()} == {"message.updated"}
+
+
+@every_server
+async def test_what_is_expunged_anywhere_is_gone_after_two_passes(held: Held, capabilities: frozenset[str]) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        for name in held.account.boxes:
+            held.account.boxes[name].expunge(2)
+        await held.look_again(2)
+        assert sorted(await held.stored.subjects()) == [n for n in ALL if n[-1] != "1"]
+        deleted = {identity for kind, identity in await held.stored.facts() if kind == "message.deleted"}
+        assert deleted == {held.stored.id_of(mail(n)) for n in (11, 21, 31)}
+
+
+@every_server
+async def test_flags_are_followed_in_every_folder(held: Held, capabilities: frozenset[str]) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        for name in held.account.boxes:
+            held.account.boxes[name].flag(1, "\\Seen")
+        await held.look_again()
+        assert sorted(await held.stored.subjects(unread=False)) == ["10", "20", "30"]
+
+
+@every_server
+async def test_folders_in_which_nothing_happened_are_left_alone(held: Held, capabilities: frozenset[str]) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        await held.look_again()
+        held.account.commands.clear()
+        await held.look_again(3)
+        assert {command.split()[1].strip('"') for command in held.account.heard("EXAMINE")} == {"INBOX"}
+
+
+async def test_news_of_an_idle_inbox_comes_at_once(held: Held) -> None:
+    held.account.capabilities = QRESYNC
+    async with held.running():
+        held.account.inbox.deliver(mail(13))
+
+        async def announced() -> bool:
+            held.account.ring()
+            return await held.message(13) is not None
+
+        await until_async(announced, what="the news is stored")
+    assert ("message.created", held.stored.id_of(mail(13))) in await held.stored.facts()
+
+
+@pytest.mark.parametrize("refused", ["STATUS Odd", "EXAMINE Odd"])
+async def test_a_folder_that_is_refused_keeps_no_other_from_being_read(held: Held, refused: str) -> None:
+    held.account.refuses = {refused}
+    async with held.running():
+        assert sorted(await held.stored.subjects()) == ALL[:6]
+        error = await held.folder_error("Odd")
+        assert error is not None
+        assert error["server_said"] == "NO [NOPERM] not for you"
+        assert await held.failed() is None
+        held.account.refuses = set()
+        await held.look_again()
+        assert sorted(await held.stored.subjects()) == ALL
+        assert await held.folder_error("Odd") is None
+
+
+@every_server
+@pytest.mark.parametrize("refused", ["STATUS Odd", "EXAMINE Odd"])
+async def test_nothing_is_taken_for_gone_while_a_folder_cannot_be_read(
+    held: Held, refused: str, capabilities: frozenset[str]
+) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        held.account.refuses = {refused}
+        held.account.boxes["Odd"].deliver(held.account.inbox.expunge(1).raw)
+        await held.look_again(3)
+        assert await held.message(10) is not None
+        held.account.refuses = set()
+        await held.look_again(2)
+        found = await held.message(10)
+        assert found is not None
+        assert found.folders == [held.stored.place("Odd")]
+        assert await held.folder_error("Odd") is None
+
+
+async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -> None:
+    async with held.running():
+        held.account.boxes, boxes = {}, held.account.boxes
+
+        async def failed() -> dict[str, Any] | None:
+            held.sync.look()
+            return await held.failed()
+
+        error = await until_async(failed, what="the failure is written")
+        assert (error or {})["stage"] == "list"
+        assert sorted(await held.stored.subjects()) == ALL
+        held.account.boxes = boxes
+
+
+async def test_a_refused_login_makes_the_grant_invalid(held: Held) -> None:
+    held.sessions.failing = ("login", "authentication")
+    task = asyncio.create_task(held.sync.run())
+    await until_async(held.failed, what="the failure is written")
+    grant = await held.grant()
+    assert (grant.status, grant.synced_at) == ("invalid", None)
+    assert (grant.sync_error or {})["stage"] == "login"
+    assert [kind for kind, _ in await held.stored.facts()] == ["grant.expired"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert held.sessions.opened == 1
+
+
+async def test_a_failure_of_the_network_leaves_the_grant_valid(held: Held) -> None:
+    held.sessions.failing = ("connect", "timeout")
+    task = asyncio.create_task(held.sync.run())
+    await until_async(held.failed, what="the failure is written")
+    assert (await held.grant()).status == "valid"
+    held.sessions.failing = None
+    await until_async(held.is_synced, what="it is tried again")
+    assert await held.failed() is None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_it_ends_when_the_lease_is_lost_or_the_grant_gone(held: Held, deleted: bool) -> None:
+    async with held.running() as task:
+        if deleted:
+            await held.stored.db.execute("DELETE FROM leases")
+            await held.stored.db.execute("DELETE FROM grants")
+        else:
+            await claim(held.stored.db, held.stored.grant)
+        held.account.inbox.deliver(mail(99))
+
+        async def ended() -> bool:
+            held.sync.look()
+            return task.done()
+
+        await until_async(ended, what="it ended")
+        assert await task is None
+        assert deleted or await held.message(99) is None
