@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -121,24 +121,20 @@ def _in_step(api: httpx.Client) -> int:
 def _in_clear(mooring: Running) -> Generator[int]:
     """The API of this Mooring with a plain worker beside it, instead of ``mooring up``; the worker's process id."""
     mooring.stop()
-    settings = mooring.folder / "mooring.toml"
-    log = (mooring.folder / "mooring.log").open("a")
-    processes = [
-        subprocess.Popen([sys.executable, *words], env=mooring.environment(), stdout=log, stderr=log)
-        for words in (
-            ["-m", "mooring", "api", "--config", str(settings)],
-            ["-m", "bench.plain_worker", str(settings)],
-        )
-    ]
-    try:
+    settings = str(mooring.folder / "mooring.toml")
+    with (mooring.folder / "mooring.log").open("a") as log, ExitStack() as ending:
+
+        def start(*words: str) -> int:
+            started = subprocess.Popen([sys.executable, *words], env=mooring.environment(), stdout=log, stderr=log)
+            ending.callback(started.wait, 30)
+            ending.callback(started.terminate)
+            return started.pid
+
+        # The first of them starts the database, which must not be weighed with the worker.
+        start("-m", "mooring", "api", "--config", settings)
         until(lambda: _answers(mooring), timeout_s=30, what="the API answers")
-        yield processes[1].pid
-    finally:
-        for one in processes:
-            one.terminate()
-            one.wait(30)
-        log.close()
-        mooring.start()
+        yield start("-m", "bench.plain_worker", settings)
+    mooring.start()
 
 
 def _answers(mooring: Running) -> bool:

@@ -9,6 +9,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from mooring.bootstrap import configure_logging, open_installation
 from mooring.config import load_config
 from mooring.egress import DialledStream
@@ -23,7 +25,7 @@ class PlainSessions(Sessions):
     """IMAP sessions without TLS."""
 
     async def imap(self, way: Way, server: Server, password: str) -> tuple[ImapClient, Attempt, TlsMode]:
-        return await super().imap(way, replace(server, port=PORT), password)
+        return await super().imap(way, msgspec.structs.replace(server, port=PORT), password)
 
     async def _open(self, attempt: Attempt, server: Server) -> tuple[DialledStream, TlsMode]:
         # IMPLICIT, so that nobody asks for STARTTLS.

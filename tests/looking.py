@@ -13,9 +13,13 @@ def look_again(mooring: Running, grant: str) -> None:
     """Return once two passes over all folders have ended: the second of them began after this did."""
     for _ in range(2):
         last = _synced_at(mooring, grant)
-        # Without this, the pass would come with the next poll.
-        mooring.rows("UPDATE leases SET nudges = nudges + 1 WHERE subject = $1", grant)
-        until(lambda last=last: _synced_at(mooring, grant) != last, timeout_s=POLL_S, what="the mailbox is looked at")
+
+        def looked(last: datetime | None = last) -> bool:
+            # Without this, the pass would come with the next poll; one that is under way hears nothing.
+            mooring.rows("UPDATE leases SET nudges = nudges + 1 WHERE subject = $1", grant)
+            return _synced_at(mooring, grant) != last
+
+        until(looked, timeout_s=POLL_S, what="the mailbox is looked at")
 
 
 def facts(mooring: Running, grant: str) -> set[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """The wiring: every object of an installation, built once from its configuration. Nobody else builds any."""
 
+import io
 import logging
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TextIO, cast
 
 import structlog
 
@@ -176,9 +178,20 @@ async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:
     return Vault.load(config.key_file, create=first, clock=clock)
 
 
+class _StandardError(io.TextIOBase):
+    """Standard error, whichever that is when something is written."""
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logging(*, json: bool) -> None:
     """Logs to standard error: for people, or a JSON object a line."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    stderr = cast("TextIO", _StandardError())
+    logging.basicConfig(level=logging.WARNING, stream=stderr, format="%(message)s")
     # While the database is away its pool would write a traceback a second; whoever misses it says so in a line.
     logging.getLogger("asyncpg").setLevel(logging.ERROR)
     structlog.configure(
@@ -196,5 +209,5 @@ def configure_logging(*, json: bool) -> None:
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=stderr),
     )

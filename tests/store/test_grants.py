@@ -207,6 +207,38 @@ async def test_an_update_does_not_make_another_account(house: House) -> None:
     assert len(house.sessions.asked) == asked
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"smtp_host": "smtp.evil.test"},
+        {"smtp_host": "192.0.2.66"},
+        {"smtp_host": "smtp.evil.test", "imap_password": PASSWORD},
+        {"caldav_url": "https://dav.evil.test/"},
+        {"caldav_host": "evil.test"},
+    ],
+)
+async def test_a_stored_password_is_not_sent_to_another_domain(house: House, changes: dict[str, Any]) -> None:
+    grant, _ = await house.connect()
+    before, asked = await house.row(), len(house.sessions.asked)
+    with pytest.raises(InvalidRequest, match="_password is missing"):
+        await house.grants.update(house.application, grant.id, settings=changes)
+    assert await house.row() == before
+    assert len(house.sessions.asked) == asked
+
+
+async def test_who_knows_the_password_may_name_any_server(house: House) -> None:
+    grant, _ = await house.connect()
+    house.sessions.known |= {"smtp.relay.test": "relayed", "out.relay.test": "relayed", "mx.example.test": PASSWORD}
+    for changes in (
+        {"smtp_host": "smtp.relay.test", "smtp_password": "relayed"},
+        {"smtp_host": "out.relay.test"},
+        {"smtp_host": "mx.example.test", "smtp_password": PASSWORD},
+    ):
+        changed = await house.grants.update(house.application, grant.id, settings=changes)
+        assert changed.settings.smtp is not None
+        assert changed.settings.smtp.host == changes["smtp_host"]
+
+
 async def test_deleting_erases(house: House) -> None:
     grant, _ = await house.connect()
     token, code = await house.grants.issue_token(grant), await house.grants.issue_code(grant)

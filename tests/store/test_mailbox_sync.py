@@ -200,6 +200,18 @@ async def test_nothing_is_taken_for_gone_while_a_folder_cannot_be_read(
         assert await held.folder_error("Odd") is None
 
 
+@every_server
+async def test_a_refusal_is_forgotten_once_the_folder_can_be_read(held: Held, capabilities: frozenset[str]) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        held.account.refuses = {"STATUS Odd"}
+        await held.look_again()
+        assert await held.folder_error("Odd") is not None
+        held.account.refuses = set()
+        await held.look_again()
+        assert await held.folder_error("Odd") is None
+
+
 async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -> None:
     async with held.running():
         held.account.boxes, boxes = {}, held.account.boxes

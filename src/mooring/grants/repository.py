@@ -67,9 +67,9 @@ async def by_email(db: Database, application_id: str, email: str) -> Grant | Non
 
 
 async def by_subject(tx: Connection, subject: str) -> str | None:
-    """The id of the grant with this identity; nobody else makes or changes it until the transaction ends."""
+    """The id of the grant with this identity; nobody else makes it until the transaction ends."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", subject)
-    return await tx.fetchval("SELECT id FROM grants WHERE subject = $1 FOR UPDATE", subject)
+    return await tx.fetchval("SELECT id FROM grants WHERE subject = $1", subject)
 
 
 async def select(db: Database, application_id: str, query: GrantQuery) -> list[Grant]:
@@ -122,6 +122,14 @@ async def sealed(db: Database, grant_id: str) -> tuple[bytes, bytes] | None:
     """The sealed credentials and the sealed data key."""
     row = await db.fetchrow("SELECT credentials, data_key FROM grants WHERE id = $1", grant_id)
     return (row["credentials"], row["data_key"]) if row else None
+
+
+async def not_in(tx: Connection, application_id: str, environment: str) -> list[str]:
+    """The application's grants that are placed elsewhere."""
+    rows = await tx.fetch(
+        "SELECT id FROM grants WHERE application_id = $1 AND environment <> $2", application_id, environment
+    )
+    return [row["id"] for row in rows]
 
 
 async def place(tx: Connection, application_id: str, environment: str) -> list[str]:

@@ -11,12 +11,12 @@ from mooring.grants import repository
 from mooring.grants.keys import Keys
 from mooring.grants.repository import GrantQuery
 from mooring.grants.sessions import Sessions
-from mooring.grants.settings import as_request, mail_domain, parse_settings, subject_of
+from mooring.grants.settings import as_request, mail_domain, parse_settings, require_passwords, subject_of
 from mooring.grants.types import ConnectRequest, Grant, Settings
 from mooring.grants.verify import verify
 from mooring.grants.ways import way_to_authenticate
 from mooring.ids import new_id, new_secret
-from mooring.jobs import LeaseKind, offer, withdraw
+from mooring.jobs import LeaseKind, hold, offer, withdraw
 from mooring.store import Connection, Database, ObjectStore
 from mooring.vault import hash_api_key
 
@@ -56,8 +56,8 @@ class Grants:
             # Verifying took seconds in which the feature may have been switched: the grant is placed as it is now.
             application = await self._applications.hold(tx, application.id)
             grant_id = await repository.by_subject(tx, subject)
-            created = grant_id is None
-            if grant_id is None:
+            created = grant_id is None or not await hold(tx, LeaseKind.MAILBOX, [grant_id])
+            if grant_id is None or created:
                 grant_id = new_id()
                 await self._insert(tx, application, grant_id, domain, subject, request, settings)
             else:
@@ -165,6 +165,7 @@ class Grants:
         grant = await self.find(application, identifier)
         changed = await self._changed_servers(application, grant, settings) if settings is not None else None
         async with self._db.transaction() as tx:
+            await hold(tx, LeaseKind.MAILBOX, [grant.id])
             placed = await repository.placement(tx, grant.id)
             if placed is None:
                 raise NotFound(f"This application has no grant {identifier!r}.")
@@ -185,6 +186,7 @@ class Grants:
                 f"{settings.imap.host} is not a server of {grant.mail_domain}, and would make another account.",
                 hint="Connect it as a new grant.",
             )
+        require_passwords(grant, settings, changes)
         way = way_to_authenticate(application, grant.subject, grant.id)
         return {
             "settings": await verify(self._sessions, way, settings, credentials),
@@ -199,9 +201,9 @@ class Grants:
         """
         grant = await self.find(application, identifier)
         async with self._db.transaction() as tx:
+            await withdraw(tx, LeaseKind.MAILBOX, grant.id)
             if not await repository.delete(tx, application.id, grant.id):
                 raise NotFound(f"This application has no grant {identifier!r}.")
-            await withdraw(tx, LeaseKind.MAILBOX, grant.id)
             await self._append(tx, application.id, grant.id, EventType.GRANT_DELETED, {"provider": grant.provider})
         await self._objects.delete_prefix(f"grants/{grant.id}")
 
@@ -215,6 +217,7 @@ class Grants:
         async with self._db.transaction() as tx:
             application = await self._applications.set_static_ips(tx, application_id, state)
             kind = Kind.STATIC if application.feature_on else Kind.DYNAMIC
+            await hold(tx, LeaseKind.MAILBOX, await repository.not_in(tx, application_id, kind))
             moved = await repository.place(tx, application_id, kind)
             for grant_id in moved:
                 await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))

@@ -88,6 +88,27 @@ def as_request(grant: Grant, known: Credentials, changes: dict[str, Any]) -> dic
     return raw
 
 
+def require_passwords(grant: Grant, settings: Settings, changes: dict[str, Any]) -> None:
+    """Refuse to take a stored password to a domain that nobody gave it for.
+
+    An API key lets its holder change servers; it must not let them read the passwords by naming a server of their own.
+
+    Raises:
+        InvalidRequest: naming the password that has to be given again.
+    """
+    servers = (
+        ("smtp", _smtp_host(grant.settings), _smtp_host(settings)),
+        ("caldav", _caldav_host(grant.settings), _caldav_host(settings)),
+    )
+    for name, old, new in servers:
+        trusted = {grant.mail_domain, mail_domain(old)}
+        if new and mail_domain(new) not in trusted and not changes.get(f"{name}_password"):
+            raise InvalidRequest(
+                f"settings.{name}_password is missing: a stored password is not sent to {mail_domain(new)}.",
+                hint="Give the password again along with a server of another domain.",
+            )
+
+
 def mail_domain(host: str) -> str:
     """The registrable domain of a mail host; the host itself where there is none (an address, ``localhost``)."""
     name = host.lower().rstrip(".")
@@ -122,6 +143,14 @@ def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
         return None
     _check_calendar_url(url)
     return CalendarServer(url=url, username=_optional(raw, "caldav_username") or imap.username)
+
+
+def _smtp_host(settings: Settings) -> str:
+    return settings.smtp.host if settings.smtp else ""
+
+
+def _caldav_host(settings: Settings) -> str:
+    return httpx.URL(settings.caldav.url).host if settings.caldav else ""
 
 
 def _check_calendar_url(text: str) -> None:

@@ -1,5 +1,6 @@
 """The leases' tables. All times are the database's own."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from mooring.store import Connection, Database
@@ -22,8 +23,26 @@ async def forget_dead(db: Database) -> None:
 async def leave(db: Database, holder: str) -> None:
     """Give everything back and be no holder any more."""
     async with db.transaction() as tx:
-        await tx.execute("UPDATE leases SET holder = NULL WHERE holder = $1", holder)
+        await tx.execute(
+            """WITH mine AS MATERIALIZED (
+                   SELECT kind, subject FROM leases WHERE holder = $1 ORDER BY kind, subject FOR UPDATE)
+               UPDATE leases l SET holder = NULL FROM mine WHERE l.kind = mine.kind AND l.subject = mine.subject""",
+            holder,
+        )
         await tx.execute("DELETE FROM holders WHERE id = $1", holder)
+
+
+async def hold(tx: Connection, kind: str, subjects: Sequence[str]) -> set[str]:
+    """Keep the holders of these subjects from writing until the transaction ends; returns those that there are.
+
+    Whoever changes rows that a holder writes, too, does this first: a holder locks its lease before all else, and
+    two that lock the same rows in two orders end in a deadlock.
+    """
+    rows = await tx.fetch(
+        "SELECT subject FROM leases WHERE kind = $1 AND subject = ANY ($2) ORDER BY subject FOR UPDATE",
+        kind, list(subjects),
+    )  # fmt: skip
+    return {row["subject"] for row in rows}
 
 
 async def offer(tx: Connection, kind: str, subject: str, scope: str) -> None:

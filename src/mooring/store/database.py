@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import asyncpg
 import msgspec
+from asyncpg.exceptions import InternalClientError
 
 from mooring.errors import ConfigError
 from mooring.store.errors import StoreUnavailable
@@ -258,7 +259,7 @@ def _using(connection: Connection) -> Generator[None]:
         if not _is_lost(connection):
             raise
         raise StoreUnavailable(f"the database went away: {e}") from e
-    except asyncpg.InternalClientError as e:
+    except InternalClientError as e:
         # Its last words have come and its end has not: for that moment, in which nothing works, asyncpg has no error.
         connection.terminate()
         raise StoreUnavailable(f"the database is going away: {e}") from e

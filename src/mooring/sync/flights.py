@@ -5,7 +5,7 @@ So a client that retries in a loop does not hammer a mail server that is down, o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from mooring.clock import Clock
 from mooring.errors import MooringError
@@ -17,7 +17,7 @@ FAILURE_S = 30.0
 SUCCESS_S = 5.0
 """Seconds for which an answer stands: the synchronisation is about to store the same."""
 REMEMBERED = 10_000
-"""Questions whose last answer is remembered."""
+"""Failures that are remembered; answers, which may be large, are kept no longer than they stand."""
 
 
 class Flights(Generic[T]):
@@ -26,7 +26,8 @@ class Flights(Generic[T]):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
-        self._outcomes: dict[Hashable, tuple[float, T | MooringError]] = {}
+        self._answers: dict[Hashable, tuple[float, T]] = {}
+        self._failures: dict[Hashable, tuple[float, MooringError]] = {}
 
     async def ask(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """The outcome of ``work`` for this key: one that is fresh, or one that is under way, or a new one.
@@ -34,14 +35,11 @@ class Flights(Generic[T]):
         Raises:
             MooringError: that of the work; when it is answered again, it says how old it is.
         """
-        if (known := self._outcomes.get(key)) is not None:
-            at, outcome = known
-            age = self._clock.monotonic() - at
-            if isinstance(outcome, MooringError):
-                if age < FAILURE_S:
-                    raise aged(outcome, age)
-            elif age < SUCCESS_S:
-                return outcome
+        self._forget()
+        if (failed := self._failures.get(key)) is not None:
+            raise aged(failed[1], self._clock.monotonic() - failed[0])
+        if (answered := self._answers.get(key)) is not None:
+            return answered[1]
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._fly(key, work))
@@ -51,24 +49,38 @@ class Flights(Generic[T]):
 
     async def _fly(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         try:
-            outcome: Any = await work()
+            answer = await work()
         except MooringError as e:
-            self._remember(key, e)
+            # A copy: the error itself holds on to all that its traceback went through.
+            self._failures[key] = (self._clock.monotonic(), _copy(e))
             raise
-        self._remember(key, outcome)
-        return outcome
+        self._answers[key] = (self._clock.monotonic(), answer)
+        # Nobody may ever ask again, and an answer can hold a page of whole messages.
+        asyncio.get_running_loop().call_later(SUCCESS_S, self._forget)
+        return answer
 
-    def _remember(self, key: Hashable, outcome: T | MooringError) -> None:
-        self._outcomes.pop(key, None)
-        self._outcomes[key] = (self._clock.monotonic(), outcome)
-        while len(self._outcomes) > REMEMBERED:
-            self._outcomes.pop(next(iter(self._outcomes)))
+    def _forget(self) -> None:
+        """Let go of what stands no longer; the oldest are in front."""
+        now = self._clock.monotonic()
+        while self._answers and now - self._answers[oldest := next(iter(self._answers))][0] >= SUCCESS_S:
+            del self._answers[oldest]
+        while self._failures and (
+            now - self._failures[oldest := next(iter(self._failures))][0] >= FAILURE_S
+            or len(self._failures) > REMEMBERED
+        ):
+            del self._failures[oldest]
 
 
 def aged(error: MooringError, age_s: float) -> MooringError:
     """The same failure, saying when it was found out."""
-    again = type(error).__new__(type(error), *error.args)
-    again.__dict__.update(error.__dict__)
+    again = _copy(error)
     again.message = f"{error.message} (Found {age_s:.0f} s ago; the server is asked again after {FAILURE_S:.0f} s.)"
     again.args = (again.message,)
     return again
+
+
+def _copy(error: MooringError) -> MooringError:
+    """The same failure, without its traceback and its cause."""
+    copy = type(error).__new__(type(error), *error.args)
+    copy.__dict__.update(error.__dict__)
+    return copy

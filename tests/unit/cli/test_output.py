@@ -1,15 +1,25 @@
 """How commands speak: whatever a server or a name may hold, it is shown as it is, and never takes a command down."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner
 
 from mooring.cli.main import cli
 from mooring.cli.output import fail, run, show_json, show_table
 from mooring.errors import ConfigError, MooringError
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command logs to the standard error of its own time, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
+
 
 ODD = ["[bold]x[/bold]", "[/nothing]", "\\[x]", "[AUTHENTICATIONFAILED] no", "a\\", "[link=http://x]y[/link]", "[["]
 

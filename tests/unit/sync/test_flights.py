@@ -2,7 +2,10 @@
 
 import asyncio
 import gc
+import weakref
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -164,11 +167,42 @@ async def test_a_defect_is_not_remembered(flights: Flights[object]) -> None:
     assert await flights.ask("k", work) == "well"
 
 
-async def test_no_more_outcomes_are_remembered_than_there_is_room_for(flights: Flights[object]) -> None:
-    work = Work("found")
-    for key in range(REMEMBERED + 1):
-        await flights.ask(key, work)
-    await flights.ask(REMEMBERED, work)
+async def test_no_more_failures_are_remembered_than_there_is_room_for(flights: Flights[object]) -> None:
+    work = Work(NotFound("none"))
+    for key in (*range(REMEMBERED + 1), REMEMBERED):
+        with pytest.raises(NotFound):
+            await flights.ask(key, work)
     assert work.done == REMEMBERED + 1
-    await flights.ask(0, work)
+    with pytest.raises(NotFound):
+        await flights.ask(0, work)
     assert work.done == REMEMBERED + 2
+
+
+class Page:
+    """An answer that can be watched."""
+
+
+async def test_an_answer_is_held_no_longer_than_it_stands(flights: Flights[object], clock: FakeClock) -> None:
+    answer = weakref.ref(cast("Page", await flights.ask("k", Work(Page()))))
+    clock.at += SUCCESS_S - 0.1
+    await flights.ask("another", Work("found"))
+    gc.collect()
+    assert answer() is not None
+    clock.at += 0.1
+    await flights.ask("a third", Work("found"))
+    gc.collect()
+    assert answer() is None
+
+
+async def test_a_remembered_failure_holds_nothing_that_it_went_through(flights: Flights[object]) -> None:
+    pages: list[weakref.ref[Page]] = []
+
+    async def work() -> object:
+        page = Page()
+        pages.append(weakref.ref(page))
+        raise NotFound("none")
+
+    with suppress(NotFound):
+        await flights.ask("k", work)
+    gc.collect()
+    assert [page() for page in pages] == [None]

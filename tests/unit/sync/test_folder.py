@@ -100,6 +100,16 @@ async def test_news_flags_and_disappearances_are_followed(capabilities: frozense
 
 
 @every_server
+async def test_a_disappearance_alone_is_seen(capabilities: frozenset[str]) -> None:
+    account = account_of(10, capabilities)
+    copy = await filled(account)
+    account.inbox.expunge(5)
+    await copy.follow(account)
+    copy.assert_same_as(account)
+    assert (copy.news, copy.changes) == ([], [5])
+
+
+@every_server
 async def test_nothing_is_fetched_again_when_nothing_happened(capabilities: frozenset[str]) -> None:
     account = account_of(10, capabilities)
     copy = await filled(account)

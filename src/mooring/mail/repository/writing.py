@@ -122,11 +122,15 @@ async def known_threads(tx: Connection, grant_id: str, headers: Iterable[str]) -
 
 
 async def link_threads(tx: Connection, grant_id: str, links: dict[str, str]) -> None:
-    """Remember these links; one that is known stays as it is."""
+    """Remember these links; one that is known stays as it is.
+
+    In one order: two that write the same links at once wait for each other, and must not do so in a circle.
+    """
+    headers = sorted(links)
     await tx.execute(
         """INSERT INTO thread_links (grant_id, header, thread_id) SELECT $1, * FROM unnest($2::text[], $3::text[])
            ON CONFLICT DO NOTHING""",
-        grant_id, list(links), list(links.values()),
+        grant_id, headers, [links[header] for header in headers],
     )  # fmt: skip
 
 
