@@ -41,9 +41,7 @@ async def held(house: House) -> tuple[Grant, Lease]:
 
 
 @pytest.mark.parametrize("what", CHANGES)
-async def test_a_change_waits_for_the_holder_to_finish_its_write(
-    database: Database, tmp_path: Path, what: str
-) -> None:
+async def test_a_change_waits_for_the_holder_to_finish_its_write(database: Database, tmp_path: Path, what: str) -> None:
     house = await open_house(database, tmp_path)
     grant, lease = await held(house)
 

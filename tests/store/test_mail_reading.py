@@ -15,6 +15,7 @@ from mooring.mail import Attachment, MessageFilter, Page, folders_of
 from mooring.store import Database
 from mooring.sync import LiveReader, Mailbox
 from mooring.sync.folder import FolderSync
+from mooring.sync.live import LARGEST_LOOK
 from tests.mailhost import Account, Box
 from tests.store.mailboxes import AT, HostSessions, Stored, mail, stored_mailbox
 
@@ -109,6 +110,13 @@ async def test_the_folder_decides_whether_there_is_a_copy(reading: Reading) -> N
     await reading.store("INBOX")
     page = await reading.page()
     assert (page.synced_at is not None, len(page.messages)) == (True, 6)
+
+
+async def test_a_look_holds_no_more_than_it_may_and_rather_the_newest(reading: Reading) -> None:
+    text = "x" * (LARGEST_LOOK // 3)
+    for number in (6, 7, 8):
+        reading.account.inbox.deliver(mail(number, text))
+    assert await reading.numbers() == "8 7"
 
 
 async def test_an_empty_folder_is_empty_and_not_asked_for_again(reading: Reading) -> None:

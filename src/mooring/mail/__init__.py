@@ -10,13 +10,14 @@ from mooring.mail.identity import assign_threads, folder_id, message_id
 from mooring.mail.reader import MailReader
 from mooring.mail.records import Arrival, attachment_list, message_date, part_id, party_list, thread_headers
 from mooring.mail.repository.writing import join_thread
-from mooring.mail.types import Attachment, Folder, Message, MessageFilter, Page, Party, SpecialUse
+from mooring.mail.types import Attachment, Folder, JsonText, Message, MessageFilter, Page, Party, SpecialUse
 from mooring.mail.writer import MailWriter
 
 __all__ = [
     "Arrival",
     "Attachment",
     "Folder",
+    "JsonText",
     "MailReader",
     "MailWriter",
     "Message",

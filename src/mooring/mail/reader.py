@@ -75,7 +75,7 @@ def _message(row: Record, key: DataKey) -> Message:
         unread=unread,
         starred=starred,
         snippet=snippet,
-        body=key.unpack(body, body_context(id_)).decode(),
+        body=msgspec.Raw(key.unpack(body, body_context(id_))),
         folders=folders,
         attachments=msgspec.Raw(attachments.encode()),
         created_at=created_at,

@@ -46,7 +46,7 @@ class Record:
 
     Attributes:
         addresses: from, to, cc, bcc, reply_to as JSON.
-        body: sealed with the grant's key.
+        body: as JSON, sealed with the grant's key.
         offset, length: where the sealed raw message lies in its pack.
     """
 
@@ -181,7 +181,7 @@ def _record(identity: str, key: DataKey, arrival: Arrival, offset: int, length: 
         snippet=parsed.snippet,
         attachments=encode(attachment_list(parsed.attachments)),
         has_attachments=any(not a.is_inline for a in parsed.attachments),
-        body=key.pack(parsed.body.encode(), body_context(identity)),
+        body=key.pack(encode(parsed.body), body_context(identity)),
         size=len(arrival.raw),
         offset=offset,
         length=length,

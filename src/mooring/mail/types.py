@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -83,15 +83,19 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     is_inline: bool = False
 
 
+JsonText = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "string"})]
+"""A string, as the JSON that it is stored and shown as."""
+
+
 class Message(msgspec.Struct, frozen=True):
     """One message as it is read: the same whether it came from the stored copy or live from the server.
 
-    The address lists and the attachments are JSON as stored, since a page is mostly made of them and
+    The body, the address lists and the attachments are JSON as stored, since a page is mostly made of them and
     nobody in between looks inside.
 
     Attributes:
         id: of the content (spec §6.19). date, created_at: unix seconds.
-        body: HTML, or the plain text where there is no HTML.
+        body: HTML, or the plain text where there is no HTML; a string.
         folders: ids.
     """
 
@@ -108,7 +112,7 @@ class Message(msgspec.Struct, frozen=True):
     unread: bool
     starred: bool
     snippet: str
-    body: str
+    body: JsonText
     folders: list[str]
     attachments: msgspec.Raw
     created_at: int

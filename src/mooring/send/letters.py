@@ -95,7 +95,7 @@ def message_of(grant: Grant, letter: Letter, *, thread_id: str, folders: list[st
         unread=False,
         starred=False,
         snippet=parsed.snippet,
-        body=parsed.body,
+        body=msgspec.Raw(encode(parsed.body)),
         folders=folders,
         attachments=msgspec.Raw(encode(attachment_list(parsed.attachments))),
         created_at=letter.written_at,

@@ -1,8 +1,8 @@
 """Asking the mail server itself, for as long as nothing is stored of a folder (spec §6.9)."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -34,7 +34,9 @@ NEWEST = 50
 TOTAL_S = 35.0
 """Seconds for one look: a failure is answered within 40 (spec §6.8)."""
 LARGEST = 50 * 1024 * 1024
-"""Bytes; a larger message waits for the synchronisation."""
+"""Bytes of a message; a larger one waits for the synchronisation."""
+LARGEST_LOOK = 64 * 1024 * 1024
+"""Bytes of all messages of a look; what is older waits, too."""
 INBOX = b"INBOX"
 PLACES = 20_000
 """Messages of which it is remembered in which folder a look has found them; some 200 bytes each."""
@@ -77,11 +79,11 @@ class LiveReader:
     async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> list[LiveMessage]:
         """The newest messages of a folder, newest first. Raises: as ``folders``."""
 
-        async def work(client: ImapClient, attempt: Attempt) -> list[FetchedMessage]:
+        async def work(client: ImapClient, attempt: Attempt) -> deque[FetchedMessage]:
             attempt.stage = "fetch"
             await client.select(wire_name, read_only=True)
             newest = _newest(await client.search())
-            return [message async for message in client.fetch(newest, max_literal=LARGEST)]
+            return await _held(client.fetch(newest, max_literal=LARGEST))
 
         async def look() -> list[LiveMessage]:
             fetched = await self._look(grant, work)
@@ -127,6 +129,17 @@ def _question(grant: Grant) -> tuple[str, datetime]:
     return grant.id, grant.updated_at
 
 
+async def _held(fetched: AsyncIterator[FetchedMessage]) -> deque[FetchedMessage]:
+    """The last of these messages, as many as a look may hold, whatever the server sends."""
+    held, size = deque[FetchedMessage](), 0
+    async for message in fetched:
+        held.append(message)
+        size += len(message.body or b"")
+        while len(held) > NEWEST or size > LARGEST_LOOK:
+            size -= len(held.popleft().body or b"")
+    return held
+
+
 def _newest(uids: UidSet) -> UidSet:
     """The highest of them, however many a server claims."""
     falling = (uid for first, last in reversed(uids.ranges) for uid in range(last, first - 1, -1))
@@ -164,7 +177,7 @@ def _message(
         unread="\\Seen" not in flags,
         starred="\\Flagged" in flags,
         snippet=parsed.snippet,
-        body=parsed.body,
+        body=msgspec.Raw(encode(parsed.body)),
         folders=[folder],
         attachments=msgspec.Raw(encode(attachment_list(parsed.attachments))),
         created_at=now,

@@ -72,7 +72,7 @@ class Worker:
         held = await self._holder.held(LeaseKind.MAILBOX)
         await self._stop([lease for lease in self._tasks if lease not in held])
         for lease in [lease for lease, task in self._tasks.items() if task.done()]:
-            del self._tasks[lease], self._mailboxes[lease]
+            del self._tasks[lease], self._mailboxes[lease], held[lease]
             await self._holder.release(lease)
         for lease, nudges in held.items():
             mailbox = self._mailboxes.get(lease)

@@ -240,6 +240,16 @@ async def test_the_last_message_that_a_star_drags_in_is_left_out() -> None:
     assert [message async for message in client.fetch_flags(UidSet.since(100))] == []
 
 
+async def test_a_message_that_nobody_asked_for_is_none_of_the_fetch() -> None:
+    client, stream = await selected(
+        f"C: M3 UID FETCH 1:2 {ITEMS}", message(7, b"seven"), message(2, b"two"), message(8, b"eight"), "S: M3 OK done"
+    )
+    assert await bodies(client, [1, 2]) == {2: b"two"}
+    news = client.take_events()
+    assert [(event.uid, event.body) for event in news if isinstance(event, FetchedMessage)] == [(7, None), (8, None)]
+    stream.assert_done()
+
+
 async def test_flags_that_changed_and_messages_that_vanished() -> None:
     client, stream = await selected(
         "C: M3 ENABLE QRESYNC",

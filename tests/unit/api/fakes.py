@@ -82,7 +82,7 @@ def message(number: int, *, grant_id: str = "g1", body: str = "<p>hi</p>") -> Me
         unread=True,
         starred=False,
         snippet="hi",
-        body=body,
+        body=raw(body),
         folders=["inbox"],
         attachments=raw([ATTACHMENT]),
         created_at=NOW_S,

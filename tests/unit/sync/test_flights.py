@@ -204,5 +204,6 @@ async def test_a_remembered_failure_holds_nothing_that_it_went_through(flights: 
 
     with suppress(NotFound):
         await flights.ask("k", work)
+    await flights.ask("another, so that the first one's task comes to its end", Work("found"))
     gc.collect()
     assert [page() for page in pages] == [None]

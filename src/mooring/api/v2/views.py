@@ -6,7 +6,7 @@ import msgspec
 
 from mooring.api.answers import unix
 from mooring.grants import Grant, GrantStatus
-from mooring.mail import Attachment, Folder, Message, SpecialUse
+from mooring.mail import Attachment, Folder, JsonText, Message, SpecialUse
 
 _ROLES = {
     SpecialUse.INBOX: "inbox",
@@ -97,7 +97,7 @@ class MessageView(msgspec.Struct):
     unread: bool
     starred: bool
     snippet: str
-    body: str
+    body: JsonText
     files: list[FileView]
     folder: FolderView | None
     events: list[Any]

@@ -156,7 +156,7 @@ class FetchStream(AsyncIterator[FetchedMessage]):
     def _is_answer(self, event: FetchedMessage) -> bool:
         if not event.uid or (self._wants_body and event.body is None and not event.truncated):
             return False
-        return not self._uids.is_open or event.uid in self._uids
+        return event.uid in self._uids
 
 
 class Fetching(Session):

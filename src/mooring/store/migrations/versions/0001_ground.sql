@@ -187,7 +187,7 @@ CREATE TABLE messages (
     snippet           text NOT NULL DEFAULT '',
     attachments       json  NOT NULL DEFAULT '[]',
     has_attachments   boolean NOT NULL DEFAULT false,
-    body              bytea NOT NULL,                 -- compressed, then encrypted with the grant's key
+    body              bytea NOT NULL,                 -- as JSON, compressed, then encrypted with the grant's key
     size              bigint NOT NULL,
     pack              text NOT NULL,
     pack_offset       bigint NOT NULL,
