@@ -16,8 +16,9 @@ COUNT = 1200
 @pytest.mark.timeout(120)
 def test_drops_mid_fetch(mooring: Running, lab: Laboratory) -> None:
     user = lab.user("dropped")
-    originals = {mail.message_id: mail.raw for mail in mails(COUNT, seed=51)}
-    lab.dovecot.append_many(user.address, "INBOX", mails(COUNT, seed=51))
+    held = list(mails(COUNT, seed=51))
+    originals = {mail.message_id: mail.raw for mail in held}
+    lab.dovecot.append_many(user.address, "INBOX", held)
     grant = mooring.connect_to_read(user)
 
     seen = 0

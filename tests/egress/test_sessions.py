@@ -166,6 +166,18 @@ async def test_a_refused_login_is_told_in_the_servers_words_without_the_password
     assert "***" in error.server_said
 
 
+@pytest.mark.parametrize("answer", ["BAD what?", "NO not now"])
+async def test_a_server_that_does_not_want_to_know_who_we_are_is_used_all_the_same(
+    sessions: Sessions, tls: ssl.SSLContext, answer: str
+) -> None:
+    served = Imap(greeting="* OK [CAPABILITY IMAP4rev1 ID] ready", LOGIN="OK [CAPABILITY IMAP4rev1 ID]", ID=answer)
+    async with imap(served, tls) as server:
+        client, _, _ = await sessions.imap(WAY, server, PASSWORD)
+        assert [mailbox.name for mailbox in await client.list()] == ["INBOX"]
+        await client.aclose()
+    assert served.heard == ["LOGIN", "ID", "LIST"]
+
+
 async def test_nothing_is_left_open_after_a_failure(sessions: Sessions, exits: Exits, tls: ssl.SSLContext) -> None:
     async with imap(Imap(LOGIN="NO no"), tls) as server:
         await failure(sessions.imap(WAY, server, PASSWORD))
@@ -240,3 +252,17 @@ async def test_calendars_are_tried_by_the_same_way(exits: Exits, tls: ssl.SSLCon
     assert (error.stage, error.reason) == ("tls", "not_tls")
     assert error.port != settings.imap.port
     assert {entry.traffic for entry in await exits.entries()} == {"auth"}
+
+
+async def test_a_calendar_server_that_refuses_is_told_with_the_source(exits: Exits, tls: ssl.SSLContext) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+
+    async with imap(Imap(), tls) as imap_server, serving(refuse, address=SERVER, tls=tls) as dav:
+        settings = Settings(imap=imap_server, caldav=CalendarServer(f"https://{SERVER}:{dav.port}/", "ann"))
+        error = await failure(
+            verification.verify(Sessions(exits.dialer()), WAY, settings, Credentials(PASSWORD, "", PASSWORD))
+        )
+    assert (error.stage, error.reason, error.refused) == ("calendar", "authentication", True)
+    assert (error.port, error.source) == (dav.port, SOURCES[0])

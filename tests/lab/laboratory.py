@@ -87,7 +87,7 @@ class Laboratory:
 
     @cached_property
     def radicale(self) -> Radicale:
-        """CalDAV for ``dav.lab.test``, with the users that ``dovecot`` has now."""
+        """CalDAV for ``dav.lab.test``, with the users of ``dovecot``."""
         server = Radicale(self.root / "radicale", self.certificate, self.dovecot.users())
         self._start(server.server)
         return server
@@ -99,10 +99,12 @@ class Laboratory:
         return server
 
     def user(self, name: str, *, domain: str = "lab.test", allow_nets: tuple[str, ...] = ()) -> User:
-        """A new mailbox with a password of its own, known to Dovecot and, where it runs, to Postfix."""
+        """A new mailbox with a password of its own, known to Dovecot and, where they run, to Postfix and Radicale."""
         user = self.dovecot.set_user(User(f"{name}@{domain}", token_urlsafe(12), allow_nets))
         if "postfix" in self.__dict__:
             self.postfix.reload()
+        if "radicale" in self.__dict__:
+            self.radicale.set_users(self.dovecot.users())
         return user
 
     def dante(self, address: str = at.PROXIES[0], *, refuses: bool = False) -> Proxy:

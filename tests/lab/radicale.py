@@ -46,7 +46,8 @@ class Radicale:
         addresses: Sequence[str] = (at.SERVER, at.SERVER6, at.SERVER_PUBLIC),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "users").write_text("".join(f"{user.address}:{user.password}\n" for user in users))
+        self._users = folder / "users"
+        self.set_users(users)
         hosts = ", ".join(f"[{address}]:443" if ":" in address else f"{address}:443" for address in addresses)
         configuration = folder / "radicale.conf"
         configuration.write_text(_CONFIGURATION.format(folder=folder, certificate=certificate, hosts=hosts))
@@ -57,6 +58,10 @@ class Radicale:
             namespace=SERVERS,
             environment={"PYTHONUNBUFFERED": "1"},
         )
+
+    def set_users(self, users: Sequence[User]) -> None:
+        """Make these the users; live, as Radicale reads the file with each request."""
+        self._users.write_text("".join(f"{user.address}:{user.password}\n" for user in users))
 
     def remote_addresses(self, *, since: int = 0) -> set[str]:
         """Every address that a request came from."""

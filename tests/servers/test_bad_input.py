@@ -131,6 +131,7 @@ def test_anothers_address_at_ones_own_server_is_another_grant(mooring: Running, 
     answer = _connect(mooring, {**credentials(victim), "imap_host": "mail.example.test", "email": victim.address})
     assert answer.status_code == 400
     assert mooring.connect_to_read(victim) == own
+    other.server.stop()
 
 
 def test_folders_named_in_any_script(mooring: Running, lab: Laboratory) -> None:

@@ -38,7 +38,7 @@ class Loopback(Sessions):
         self.failure: httpx.Response | None = None
         self._url = url
 
-    def http(self, way: Way) -> httpx.AsyncClient:
+    def http(self, attempt: Attempt) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=_Rewriting(self, self._url), trust_env=False)
 
     async def imap(self, way: Way, server: Server, password: str) -> tuple[ImapClient, Attempt, TlsMode]:

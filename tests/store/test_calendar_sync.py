@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -187,6 +187,18 @@ async def test_a_server_that_fails_is_answered_as_such_once_and_never_as_an_empt
     with pytest.raises(ProviderFailure):
         await account.sync.synchronise()
     assert await account.database.fetchval("SELECT count(*) FROM calendars") == 0
+
+
+async def test_a_failure_does_not_stand_for_what_was_changed_since(account: Account) -> None:
+    account.sessions.failure = httpx.Response(401, text="who?")
+    with pytest.raises(ProviderFailure):
+        await account.calendars.calendars(account.grant)
+    account.sessions.failure = None
+    with pytest.raises(ProviderFailure, match="Found"):
+        await account.calendars.calendars(account.grant)
+    changed = replace(account.grant, updated_at=account.grant.updated_at + timedelta(seconds=1))
+    found, _ = await account.calendars.calendars(changed)
+    assert [calendar.name for calendar in found] == ["Work"]
 
 
 async def test_the_stored_copy_is_served_while_the_server_fails(account: Account) -> None:

@@ -201,6 +201,20 @@ async def test_nothing_is_taken_for_gone_while_a_folder_cannot_be_read(
 
 
 @every_server
+@pytest.mark.parametrize("refused", ["STATUS Odd", "EXAMINE Odd"])
+async def test_a_folder_that_was_never_open_to_us_keeps_nothing_from_being_deleted(
+    held: Held, refused: str, capabilities: frozenset[str]
+) -> None:
+    held.account.capabilities = capabilities
+    held.account.refuses = {refused}
+    async with held.running():
+        held.account.inbox.expunge(1)
+        await held.look_again(3)
+        assert await held.message(10) is None
+    assert ("message.deleted", held.stored.id_of(mail(10))) in await held.stored.facts()
+
+
+@every_server
 async def test_a_refusal_is_forgotten_once_the_folder_can_be_read(held: Held, capabilities: frozenset[str]) -> None:
     held.account.capabilities = capabilities
     async with held.running():

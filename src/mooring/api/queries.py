@@ -138,7 +138,7 @@ class Query:
         """Where the page before ended, as its ``next_cursor`` said."""
         token = self.text("page_token")
         if token is not None and (len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token)):
-            raise _bad_token()
+            raise bad_token()
         return token
 
     def select(self) -> frozenset[str] | None:
@@ -171,7 +171,7 @@ def read_token(token: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=kind)
     except (binascii.Error, msgspec.DecodeError, ValueError):
-        raise _bad_token() from None
+        raise bad_token() from None
 
 
 def paged(items: Sequence[T], query: Query) -> tuple[list[T], str | None]:
@@ -179,10 +179,11 @@ def paged(items: Sequence[T], query: Query) -> tuple[list[T], str | None]:
     token = query.page_token()
     start = read_token(token, int) if token else 0
     if start < 0:
-        raise _bad_token()
+        raise bad_token()
     end = start + query.limit()
     return list(items[start:end]), write_token(end) if end < len(items) else None
 
 
-def _bad_token() -> InvalidRequest:
+def bad_token() -> InvalidRequest:
+    """What a page token that we did not write is answered with."""
     return InvalidRequest("This page_token is not one of ours.", hint="Send the next_cursor of the page before, whole.")

@@ -42,15 +42,11 @@ def create(
             return await installation.applications.create(name=name, generation=Generation(generation), region=region)
 
     new = run(work(), json=json)
-    labels = secret_labels(new.application)
     if json:
+        labels = secret_labels(new.application)
         show_json({labels[0]: new.application.id, labels[1]: new.secret})
-        return
-    console.print(
-        f"Application ID: {new.application.id}" if labels[0] == "application_id" else f"Client ID: {new.application.id}"
-    )
-    console.print(f"{'API key' if labels[1] == 'api_key' else 'Client secret'}: {new.secret}", soft_wrap=True)
-    console.print("[dim]The secret is not shown again.[/]")
+    else:
+        show_secret(new)
 
 
 def secret_labels(application: Application) -> tuple[str, str]:

@@ -112,7 +112,7 @@ def connections(
     server: Annotated[str, typer.Option(help="Only to this server: a host name, or a resolved address.")] = "",
     source: Annotated[str, typer.Option(help="Only from this source: one of our addresses, or its name.")] = "",
     since: Annotated[str, typer.Option(help="Only of this last while, such as 2h or 7d.")] = "1d",
-    limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 100,
+    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 100,
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:

@@ -52,7 +52,7 @@ def list_grants(
 @cli.command("connections")
 def connections(
     grant: Annotated[str, typer.Argument(help="The grant's id.")],
-    limit: Annotated[int, typer.Option(help="How many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50,
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:

@@ -22,7 +22,12 @@ MakeDial = Callable[[str, int], Dial]
 
 
 def http_client(
-    dialer: Dialer, make_dial: MakeDial, *, source: SourceConfig | None = None, timeout_s: float = 30.0
+    dialer: Dialer,
+    make_dial: MakeDial,
+    *,
+    source: SourceConfig | None = None,
+    opened: Callable[[DialledStream], None] | None = None,
+    timeout_s: float = 30.0,
 ) -> httpx.AsyncClient:
     """A client that leaves by the dialer and follows no redirect by itself.
 
@@ -32,11 +37,15 @@ def http_client(
 
     Args:
         source: the one source of the environment to leave by; None lets the dialer choose.
+        opened: told of every connection.
     """
 
     async def open_stream(host: str, port: int) -> DialledStream:
         dial = make_dial(host, port)
-        return await (dialer.dial(dial) if source is None else dialer.dial_from(dial, source))
+        stream = await (dialer.dial(dial) if source is None else dialer.dial_from(dial, source))
+        if opened is not None:
+            opened(stream)
+        return stream
 
     return httpx.AsyncClient(
         transport=_Transport(open_stream, dialer.timeouts.tls_s),

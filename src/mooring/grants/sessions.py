@@ -1,10 +1,12 @@
 """Opening what a grant has: an IMAP session, an SMTP session, an HTTP client for CalDAV; each logged in."""
 
+from contextlib import suppress
+
 import httpx
 
 from mooring.config import IPAddress
 from mooring.egress import Dialer, DialledStream, http_client
-from mooring.errors import TLSFailed
+from mooring.errors import ServerRefused, TLSFailed
 from mooring.grants.attempt import Attempt
 from mooring.grants.types import Server, TlsMode
 from mooring.grants.ways import Way
@@ -53,7 +55,8 @@ class Sessions:
                 attempt.stage = "login"
                 await client.login(server.username, password, timeout_s=LOGIN_S)
                 if "ID" in await client.capabilities():
-                    await client.identify(CLIENT_ID)
+                    with suppress(ServerRefused):
+                        await client.identify(CLIENT_ID)
             except BaseException:
                 await client.aclose()
                 raise
@@ -85,9 +88,13 @@ class Sessions:
                 raise
         return client, tls
 
-    def http(self, way: Way) -> httpx.AsyncClient:
-        """An HTTP client that leaves by this way; the caller closes it."""
-        return http_client(self._dialer, lambda host, port: way.dial(host, port, tls=False))
+    def http(self, attempt: Attempt) -> httpx.AsyncClient:
+        """An HTTP client that leaves by the attempt's way, and tells it the source; the caller closes it."""
+
+        def opened(stream: DialledStream) -> None:
+            attempt.source = str(stream.route.source.address)
+
+        return http_client(self._dialer, lambda host, port: attempt.way.dial(host, port, tls=False), opened=opened)
 
     async def _open(self, attempt: Attempt, server: Server) -> tuple[DialledStream, TlsMode]:
         """The stream to a server, and how TLS is to begin on it.

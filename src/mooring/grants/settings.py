@@ -20,6 +20,9 @@ SMTP_PORT = 465
 MAX_HOST = 253
 """Characters (RFC 1035 §2.3.4, without the trailing dot)."""
 
+MAX_EMAIL = 512
+"""Characters: twice those of the longest path of a mail (RFC 5321 §4.5.3.1.3), and few enough for an index."""
+
 _suffixes = PublicSuffixList()
 
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
@@ -241,4 +244,6 @@ def _email(text: str) -> str:
     local, at, domain = text.strip().rpartition("@")
     if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in text.strip()):
         raise InvalidRequest("settings.email is not an e-mail address.")
+    if len(text) > MAX_EMAIL:
+        raise InvalidRequest(f"settings.email has more than {MAX_EMAIL} characters.")
     return f"{local}@{domain}".lower()

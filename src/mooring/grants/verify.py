@@ -67,7 +67,7 @@ async def _smtp(sessions: Sessions, attempt: Attempt, server: Server, password: 
 
 
 async def _caldav(sessions: Sessions, attempt: Attempt, server: CalendarServer, password: str) -> None:
-    async with sessions.http(attempt.way) as http:
+    async with sessions.http(attempt) as http:
         with attempt.reported():
             client = CalDavClient(http, server.url, server.username, password)
             await client.calendars(await client.discover())

@@ -60,7 +60,7 @@ class MailReader:
 
 def _message(row: Record, key: DataKey) -> Message:
     (id_, grant_id, thread_id, subject, from_, to, cc, bcc, reply_to, date, unread, starred, snippet, body, folders,
-     attachments, created_at, *_) = row  # fmt: skip
+     attachments, created_at) = row  # fmt: skip
     return Message(
         id=id_,
         grant_id=grant_id,

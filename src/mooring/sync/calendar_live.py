@@ -11,7 +11,7 @@ from mooring.egress import Traffic
 from mooring.errors import InvalidRequest, ServerRefused
 from mooring.grants import Grant, Keys, Sessions, calendar_attempt, way_of
 from mooring.protocols.caldav import CalDavClient, CalendarObject
-from mooring.sync.flights import Flights
+from mooring.sync.flights import Flights, question
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class LiveCalendars:
         async def work(client: CalDavClient) -> list[Calendar]:
             return calendars_of(grant.id, await client.calendars(await client.discover()))
 
-        return await self._calendars.ask((grant.id, grant.environment), lambda: self._look(grant, work))
+        return await self._calendars.ask(question(grant), lambda: self._look(grant, work))
 
     async def series(self, grant: Grant, calendar: Calendar, start: int | None, end: int | None) -> HeldSeries:
         """What touches the years from start to end; from a year ago to a year ahead where they are None.
@@ -67,7 +67,7 @@ class LiveCalendars:
             series = await asyncio.to_thread(_all_series, grant.id, found.objects)
             return HeldSeries(calendar, series)
 
-        key = (grant.id, grant.environment, calendar.url, first, last)
+        key = (*question(grant), calendar.url, first, last)
         return await self._series.ask(key, lambda: self._look(grant, work))
 
     def _years(self, start: int | None, end: int | None) -> tuple[int, int]:
@@ -81,10 +81,9 @@ class LiveCalendars:
         if server is None:
             raise InvalidRequest("This grant has no calendar server.", hint="Set settings.caldav_url of the grant.")
         password = (await self._keys.credentials(grant)).caldav_password
-        way = way_of(grant, Traffic.LIVE)
-        attempt = calendar_attempt(way, server, password)
+        attempt = calendar_attempt(way_of(grant, Traffic.LIVE), server, password)
         try:
-            async with asyncio.timeout(TOTAL_S), self._sessions.http(way) as http:
+            async with asyncio.timeout(TOTAL_S), self._sessions.http(attempt) as http:
                 with attempt.reported():
                     return await work(CalDavClient(http, server.url, server.username, password))
         except TimeoutError as e:

@@ -82,9 +82,8 @@ class CalendarSync:
         credentials = await self._keys.credentials(self._grant)
         password = credentials.caldav_password
         writer = CalendarWriter(self._db, self._grant, self._lease, await self._keys.data_key(self._grant))
-        way = way_of(self._grant, Traffic.SYNC)
-        attempt = calendar_attempt(way, self._server, password)
-        async with self._sessions.http(way) as http:
+        attempt = calendar_attempt(way_of(self._grant, Traffic.SYNC), self._server, password)
+        async with self._sessions.http(attempt) as http:
             with attempt.reported():
                 client = CalDavClient(http, self._server.url, self._server.username, password)
                 listed = calendars_of(self._grant.id, await client.calendars(await self._found_home(client)))

@@ -5,10 +5,12 @@ So a client that retries in a loop does not hammer a mail server that is down, o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from mooring.clock import Clock
 from mooring.errors import MooringError
+from mooring.grants import Grant
 
 T = TypeVar("T")
 
@@ -18,6 +20,11 @@ SUCCESS_S = 5.0
 """Seconds for which an answer stands: the synchronisation is about to store the same."""
 REMEMBERED = 10_000
 """Failures that are remembered; answers, which may be large, are kept no longer than they stand."""
+
+
+def question(grant: Grant) -> tuple[str, datetime]:
+    """What an outcome is about: with other credentials, servers or placement it is another question."""
+    return grant.id, grant.updated_at
 
 
 class Flights(Generic[T]):

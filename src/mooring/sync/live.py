@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -27,7 +26,7 @@ from mooring.mail import (
 )
 from mooring.protocols.imap import FetchedMessage, ImapClient, UidSet
 from mooring.protocols.mime import ParsedMessage, parse
-from mooring.sync.flights import Flights
+from mooring.sync.flights import Flights, question
 
 NEWEST = 50
 """Messages that a live look brings: a page."""
@@ -74,7 +73,7 @@ class LiveReader:
             attempt.stage = "list"
             return folders_of(grant.id, await client.list())
 
-        return await self._folders.ask(_question(grant), lambda: self._look(grant, work))
+        return await self._folders.ask(question(grant), lambda: self._look(grant, work))
 
     async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> list[LiveMessage]:
         """The newest messages of a folder, newest first. Raises: as ``folders``."""
@@ -92,7 +91,7 @@ class LiveReader:
             self._remember(grant, wire_name, found)
             return found
 
-        return await self._messages.ask((*_question(grant), wire_name), look)
+        return await self._messages.ask((*question(grant), wire_name), look)
 
     def folder_with(self, grant: Grant, message: str) -> bytes:
         """The wire name of the folder in which a look has found this message; the inbox where none has."""
@@ -122,11 +121,6 @@ class LiveReader:
         except TimeoutError as e:
             raise attempt.timed_out(TOTAL_S) from e
         return found
-
-
-def _question(grant: Grant) -> tuple[str, datetime]:
-    """What an outcome stands for: with other credentials, servers or placement it is another question."""
-    return grant.id, grant.updated_at
 
 
 async def _held(fetched: AsyncIterator[FetchedMessage]) -> deque[FetchedMessage]:

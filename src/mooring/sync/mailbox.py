@@ -130,7 +130,9 @@ class MailboxSync:
         is_whole = True
         for folder in folders:
             if folder.selectable:
-                is_whole &= await self._look_at(client, writer, folder, told.get(folder.wire_name))
+                is_whole &= await self._look_at(client, writer, folder, told.get(folder.wire_name)) or _is_closed(
+                    folder
+                )
         if is_whole:
             await writer.sweep(self._sought)
         async with fenced(self._db, self._lease) as tx:
@@ -241,6 +243,14 @@ class MailboxSync:
         grant = self._grant
         fact = Fact(event, {"grant_id": grant.id, "provider": grant.provider})
         await append(tx, application_id=grant.application_id, grant_id=grant.id, facts=[fact])
+
+
+def _is_closed(folder: Folder) -> bool:
+    """Whether the server lists this folder, and has refused it ever since: what goes there is gone for us.
+
+    Shared folders are often so, for years; waiting for them would keep everything that is deleted for ever.
+    """
+    return folder.fetched_at is None and folder.error is not None
 
 
 def _is_refused_login(error: MooringError) -> bool:

@@ -180,6 +180,12 @@ async def test_a_forged_ledger_token_is_400(v3: httpx.AsyncClient, token: str) -
     assert (await v3.get(f"/v3/connections?page_token={token}")).status_code == 400
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+async def test_a_ledger_token_from_outside_of_time_is_400(v3: httpx.AsyncClient, at: str) -> None:
+    token = write_token([at, str(UUID(int=1))])
+    assert (await v3.get(f"/v3/connections?page_token={token}")).status_code == 400
+
+
 async def test_health_and_readiness(world: World, anybody: httpx.AsyncClient) -> None:
     assert (await anybody.get("/healthz")).json() == {"status": "ok"}
     assert (await anybody.get("/readyz")).status_code == 200

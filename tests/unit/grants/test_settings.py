@@ -198,6 +198,10 @@ def test_refusals_name_the_key_and_no_secret(key: str, value: Any) -> None:
     assert f"settings.{key}" in refusal(**{key: value}).message
 
 
+def test_an_address_fits_into_an_index() -> None:
+    assert "settings.email" in refusal(email=f"{'a' * 3000}@example.test").message
+
+
 @pytest.mark.parametrize("key", LEAST)
 @pytest.mark.parametrize("value", ["", None])
 def test_what_there_has_to_be(key: str, value: Any) -> None:

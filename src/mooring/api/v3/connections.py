@@ -1,6 +1,6 @@
 """The ledger: which of our addresses connected to which server, for whom, when (spec B2)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Listing, listing, selected
 from mooring.api.auth import application_of, grant_of
 from mooring.api.doors import Req, door, services_of
-from mooring.api.queries import query_of, read_token, write_token
+from mooring.api.queries import bad_token, query_of, read_token, write_token
 from mooring.egress import LedgerEntry
 
 _QUERY = ("server", "source", "since", "limit", "page_token", "select")
@@ -86,7 +86,10 @@ async def _page(request: Req, application_id: str, subject: str | None) -> ASGIR
 
 def _position(token: str) -> tuple[datetime, str]:
     at, identity = read_token(token, tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID])
-    return at, str(identity)
+    try:
+        return at.astimezone(UTC), str(identity)
+    except OverflowError:
+        raise bad_token() from None
 
 
 def _view(entry: LedgerEntry) -> dict[str, Any]:

@@ -70,12 +70,10 @@ async def _folder_page(
 
 
 async def one(db: Database, grant_id: str, message_id: str) -> Record | None:
-    """The row of one message, and where its raw bytes lie."""
+    """The row of one message."""
     return await db.fetchrow(
-        f"""SELECT {_MESSAGE}, m.pack, m.pack_offset, m.pack_length, m.message_id_header
-            FROM messages m WHERE m.grant_id = $1 AND m.id = $2""",
-        grant_id, message_id,
-    )  # fmt: skip
+        f"SELECT {_MESSAGE} FROM messages m WHERE m.grant_id = $1 AND m.id = $2", grant_id, message_id
+    )
 
 
 async def places(db: Database, grant_id: str, ids: list[str]) -> dict[str, tuple[str, int, int]]:
