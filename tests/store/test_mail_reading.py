@@ -48,6 +48,7 @@ class Reading:
     account: Account
     sessions: HostSessions
     clock: MovedClock
+    live: LiveReader
     mailbox: Mailbox
 
     @property
@@ -80,7 +81,8 @@ async def reading(database: Database, tmp_path: Path) -> Reading:
     account.boxes["Sent"].deliver(mail(9))
     sessions, clock = HostSessions(account), MovedClock()
     live = LiveReader(sessions, stored.keys, clock)
-    return Reading(stored, account, sessions, clock, Mailbox(stored.reader, live, stored.keys, clock))
+    mailbox = Mailbox(stored.reader, live, stored.keys, clock, patience_s=0.1)
+    return Reading(stored, account, sessions, clock, live, mailbox)
 
 
 async def test_live_until_stored_and_the_same_either_way(reading: Reading) -> None:
@@ -231,6 +233,50 @@ async def test_pages_that_begin_live_go_on_in_the_stored_copy(reading: Reading) 
     await reading.store("INBOX")
     second = await reading.page(limit=9, cursor=first.next_cursor)
     assert [message.subject for message in second.messages] == ["mail 3", "mail 2", "mail 1"]
+
+
+async def test_a_copy_that_still_grows_has_no_last_page(reading: Reading) -> None:
+    for number in range(100, 200):
+        reading.account.inbox.deliver(mail(number))
+    first = await reading.page(limit=200)
+    assert (len(first.messages), first.next_cursor is None) == (NEWEST, False)
+    waiting = await reading.page(limit=200, cursor=first.next_cursor)
+    assert (waiting.messages, waiting.next_cursor) == ([], first.next_cursor)
+    await reading.store("INBOX")
+    rest = await reading.page(limit=200, cursor=waiting.next_cursor)
+    assert len({m.id for m in (*first.messages, *rest.messages)}) == 105
+    assert (await reading.page(folder_id=reading.stored.place("INBOX"), limit=200)).next_cursor is None
+    nothing = await reading.page(limit=200, cursor=rest.next_cursor)
+    assert (nothing.messages, nothing.next_cursor) == ([], rest.next_cursor)
+    await reading.store("Sent")
+    assert (await reading.page(limit=200, cursor=nothing.next_cursor)).next_cursor is None
+
+
+async def test_a_page_without_anything_begins_again_while_the_copy_grows(reading: Reading) -> None:
+    await reading.store("INBOX")
+    nothing = await reading.page(subject="mail 9")
+    assert (nothing.messages, nothing.next_cursor is None) == ([], False)
+    await reading.store("Sent")
+    again = await reading.page(subject="mail 9", cursor=nothing.next_cursor)
+    assert ([m.subject for m in again.messages], again.next_cursor) == (["mail 9"], None)
+
+
+async def test_a_page_waits_for_what_is_being_copied(reading: Reading) -> None:
+    await reading.store("INBOX")
+    patient = Mailbox(reading.stored.reader, reading.live, reading.stored.keys, reading.clock, patience_s=30)
+    asking = asyncio.create_task(patient.messages(reading.grant, MessageFilter(subject="mail 9"), limit=5, cursor=None))
+    await reading.store("Sent")
+    async with asyncio.timeout(10):
+        assert [message.subject for message in (await asking).messages] == ["mail 9"]
+
+
+async def test_a_copy_that_stopped_growing_says_why(reading: Reading) -> None:
+    await reading.store("INBOX")
+    reading.stored.grant = replace(reading.grant, sync_error={"stage": "connect", "reason": "timeout"})
+    reading.sessions.failing = ("connect", "timeout")
+    assert len((await reading.page()).messages) == 5
+    with pytest.raises(ProviderFailure):
+        await reading.page(subject="mail 9")
 
 
 async def test_a_live_look_brings_the_newest_however_many_are_claimed(reading: Reading) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -194,8 +195,10 @@ async def _parts(request: Req) -> list[tuple[str, UploadFile | str]]:
         return list((await request.form()).items())
     except InternalServerException:
         raise InvalidPayload("The request body was cut short.") from None
-    except HTTPException:
-        raise
+    except HTTPException as e:
+        if e.status_code != HTTPStatus.BAD_REQUEST:
+            raise
+        raise InvalidPayload(f"The multipart body cannot be read: {e.detail}") from None
     except (ValueError, LookupError):
         raise InvalidPayload("A field of the multipart body is not text in the charset that it names.") from None
 

@@ -4,8 +4,8 @@ import hmac
 
 from mooring.applications import repository
 from mooring.applications.types import Application, NewApplication, StaticIps
-from mooring.config import Generation
-from mooring.errors import NotFound, Unauthorized
+from mooring.config import Generation, is_region
+from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.ids import new_id, new_secret
 from mooring.store import Connection, Database
 from mooring.vault import Vault, hash_api_key
@@ -23,7 +23,15 @@ class Applications:
     async def create(
         self, *, name: str, generation: Generation, region: str, static_ips: StaticIps = StaticIps.OFF
     ) -> NewApplication:
-        """A new application and its secret, which nobody can read again (spec §6.20)."""
+        """A new application and its secret, which nobody can read again (spec §6.20).
+
+        Raises:
+            InvalidRequest: there is no name, or the region cannot be one.
+        """
+        if not name.strip():
+            raise InvalidRequest("An application has a name.")
+        if not is_region(region):
+            raise InvalidRequest(f"{region!r} is not a region.", hint="Use lower-case letters and digits.")
         application_id, secret = new_id(), new_secret()
         v2 = generation is Generation.V2
         sealed = self._vault.seal(secret.encode(), context=_secret_context(application_id)) if v2 else None

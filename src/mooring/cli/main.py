@@ -1,8 +1,12 @@
 """``mooring``: the list of commands."""
 
+import sys
+
+import click
 import typer
 
 from mooring.cli import apps, demo, egress, grants, keys, processes, up
+from mooring.cli.output import show_json
 
 cli = typer.Typer(
     name="mooring",
@@ -23,5 +27,13 @@ cli.add_typer(keys.cli, name="keys")
 
 
 def main() -> None:
-    """The entry point."""
-    cli()
+    """The entry point. A command line that cannot be read is told as every other failure is."""
+    if "--json" not in sys.argv:
+        cli()
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as e:
+        show_json({"error": {"type": "UsageError", "message": e.format_message(), "hint": "See --help."}})
+        sys.exit(e.exit_code)
+    except click.Abort:
+        sys.exit(130)

@@ -24,6 +24,7 @@ from mooring.config.types import (
     SourceConfig,
     StaticIpsPolicy,
     Via,
+    is_region,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SourceConfig",
     "StaticIpsPolicy",
     "Via",
+    "is_region",
     "load_config",
     "parse_duration",
     "starter_toml",

@@ -25,7 +25,6 @@ from mooring.errors import ConfigError
 Refuse = Callable[[tuple[str | int, ...], str, str], ConfigError]
 """Makes the error that points at a place of the file: (where, what is wrong, remedy)."""
 
-_REGION = re.compile(r"[a-z0-9]+")
 _DEFAULT_PROXY_PORT = {Carrier.SOCKS5: 1080, Carrier.HTTP: 3128}
 """The ports that these proxies listen on when nothing is said: RFC 1928 §3, and squid's."""
 _LONGEST_LOGIN = 255
@@ -139,7 +138,7 @@ def _proxy(text: str) -> Via:
 
 def _pool(raw: RawPool, index: int, sources: dict[str, SourceConfig], refuse: Refuse) -> PoolConfig:
     where = ("egress", "pool", index)
-    if not _REGION.fullmatch(raw.region):
+    if not is_region(raw.region):
         raise refuse((*where, "region"), f"{raw.region!r} is not a region", "Use lower-case letters and digits.")
     environment = EnvironmentName(raw.generation, raw.region, raw.kind)
     if raw.generation is Generation.WEBHOOK and raw.kind is not Kind.STATIC:

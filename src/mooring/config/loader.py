@@ -101,9 +101,11 @@ def _not_toml(path: Path, text: str, message: str) -> ConfigError:
 
 def _overlay(source: Source, tree: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Put ``MOORING_SECTION_KEY`` over what the file says."""
+    known: set[str] = set()
     for section in File.__struct_fields__:
         for key, default in _single_valued(section).items():
             variable = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
+            known.add(variable)
             if (value := environ.get(variable)) is None:
                 continue
             table = tree.setdefault(section, {})
@@ -111,6 +113,10 @@ def _overlay(source: Source, tree: dict[str, Any], environ: Mapping[str, str]) -
                 raise source.refuse((section,), "this is a table", f"Write [{section}], and the keys below it.")
             cast(dict[str, Any], table)[key] = _read(value, default)
             source.variables[section, key] = variable
+    sections = tuple(f"{ENVIRONMENT_PREFIX}{section}_".upper() for section in File.__struct_fields__)
+    for variable in sorted(environ.keys() - known):
+        if variable.startswith(sections):
+            raise ConfigError(f"the environment variable {variable} stands for no key", hint=_REFERENCE)
 
 
 def _single_valued(section: str) -> dict[str, object]:

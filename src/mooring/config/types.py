@@ -85,6 +85,11 @@ class SourceConfig:
     weight: int = 1
 
 
+def is_region(name: str) -> bool:
+    """Whether this can be a region: small letters and digits, which no other part of an environment's name needs."""
+    return _REGION.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class EnvironmentName:
     """One environment: generation, region and kind. Written ``v3-us-static``."""

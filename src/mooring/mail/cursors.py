@@ -15,6 +15,11 @@ def write_cursor(date: int, identity: str) -> str:
     return base64.urlsafe_b64encode(f"{date}:{identity}".encode()).decode().rstrip("=")
 
 
+def behind_nothing() -> str:
+    """The cursor that goes on from the beginning: nothing was found before it, and something may still come."""
+    return write_cursor(2**63 - 1, "-")
+
+
 def read_cursor(cursor: str) -> tuple[int, str]:
     """What ``write_cursor`` was given.
 

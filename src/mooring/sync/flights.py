@@ -81,7 +81,8 @@ class Flights(Generic[T]):
 def aged(error: MooringError, age_s: float) -> MooringError:
     """The same failure, saying when it was found out."""
     again = _copy(error)
-    again.message = f"{error.message} (Found {age_s:.0f} s ago; the server is asked again after {FAILURE_S:.0f} s.)"
+    said = error.message.rstrip(".")
+    again.message = f"{said}. Found {age_s:.0f} s ago; the server is asked again after {FAILURE_S:.0f} s."
     again.args = (again.message,)
     return again
 

@@ -84,9 +84,10 @@ class FolderSync:
         wanted = await self._client.search(since=since)
         if len(wanted) > LARGEST_FOLDER:
             raise RemoteProtocolError(f"the server claims that there are {len(wanted)} messages in one folder")
-        missing = [uid for uid in wanted if uid not in stored]
-        await self._store(UidSet.of(missing[-FIRST_BATCH:]), announce=False)
-        await self._store(UidSet.of(missing[:-FIRST_BATCH]), announce=False)
+        missing = wanted.without(stored)
+        newest = missing.highest(FIRST_BATCH)
+        await self._store(newest, announce=False)
+        await self._store(missing.without(newest), announce=False)
         if stored:
             await self._compare(stored)
 

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -24,7 +23,7 @@ from mooring.mail import (
     party_list,
     thread_headers,
 )
-from mooring.protocols.imap import FetchedMessage, ImapClient, UidSet
+from mooring.protocols.imap import FetchedMessage, ImapClient
 from mooring.protocols.mime import ParsedMessage, parse
 from mooring.sync.flights import Flights, question
 
@@ -51,6 +50,19 @@ class LiveMessage:
     raw: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look into a folder has brought.
+
+    Attributes:
+        messages: newest first.
+        is_whole: whether the folder holds no others.
+    """
+
+    messages: list[LiveMessage]
+    is_whole: bool
+
+
 class LiveReader:
     """Reads from the server, by the way of the class ``live``; each folder by one session at a time."""
 
@@ -59,7 +71,7 @@ class LiveReader:
         self._keys = keys
         self._clock = clock
         self._folders = Flights[list[Folder]](clock)
-        self._messages = Flights[list[LiveMessage]](clock)
+        self._messages = Flights[Look](clock)
         self._places: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def folders(self, grant: Grant) -> list[Folder]:
@@ -75,21 +87,22 @@ class LiveReader:
 
         return await self._folders.ask(question(grant), lambda: self._look(grant, work))
 
-    async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> list[LiveMessage]:
-        """The newest messages of a folder, newest first. Raises: as ``folders``."""
+    async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> Look:
+        """The newest messages of a folder. Raises: as ``folders``."""
 
-        async def work(client: ImapClient, attempt: Attempt) -> deque[FetchedMessage]:
+        async def work(client: ImapClient, attempt: Attempt) -> tuple[deque[FetchedMessage], bool]:
             attempt.stage = "fetch"
             await client.select(wire_name, read_only=True)
-            newest = _newest(await client.search())
-            return await _held(client.fetch(newest, max_literal=LARGEST))
+            everything = await client.search()
+            held = await _held(client.fetch(everything.highest(NEWEST), max_literal=LARGEST))
+            return held, len(everything) == sum(message.body is not None for message in held)
 
-        async def look() -> list[LiveMessage]:
-            fetched = await self._look(grant, work)
+        async def look() -> Look:
+            fetched, is_whole = await self._look(grant, work)
             now = int(self._clock.now().timestamp())
             found = await asyncio.to_thread(_messages, grant.id, folder_id(grant.id, wire_name), fetched, now)
             self._remember(grant, wire_name, found)
-            return found
+            return Look(found, is_whole)
 
         return await self._messages.ask((*question(grant), wire_name), look)
 
@@ -132,12 +145,6 @@ async def _held(fetched: AsyncIterator[FetchedMessage]) -> deque[FetchedMessage]
         while len(held) > NEWEST or size > LARGEST_LOOK:
             size -= len(held.popleft().body or b"")
     return held
-
-
-def _newest(uids: UidSet) -> UidSet:
-    """The highest of them, however many a server claims."""
-    falling = (uid for first, last in reversed(uids.ranges) for uid in range(last, first - 1, -1))
-    return UidSet.of(islice(falling, NEWEST))
 
 
 def _messages(grant_id: str, folder: str, fetched: Sequence[FetchedMessage], now: int) -> list[LiveMessage]:

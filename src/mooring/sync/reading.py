@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -19,6 +20,7 @@ from mooring.mail import (
     Page,
     SpecialUse,
     after_cursor,
+    behind_nothing,
     find_special,
     folder_id,
     part_id,
@@ -30,17 +32,40 @@ from mooring.sync.live import INBOX, LiveMessage, LiveReader
 FRESH_S = 1.0
 """Seconds for which it is remembered when a folder was last in step; it is asked for with every page."""
 REMEMBERED = 20_000
+PATIENCE_S = 10.0
+"""Seconds that a page waits for its first message while the folder is being copied for the first time."""
+LOOK_AGAIN_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """How far a folder has been copied, or the whole mailbox.
+
+    Attributes:
+        synced_at: when it was last in step.
+        is_whole: whether everything of the window is there.
+    """
+
+    synced_at: datetime
+    is_whole: bool
 
 
 class Mailbox:
-    """Folders, messages and attachments of any grant, for whoever asks."""
+    """Folders, messages and attachments of any grant, for whoever asks.
 
-    def __init__(self, reader: MailReader, live: LiveReader, keys: Keys, clock: Clock) -> None:
+    Args:
+        patience_s: how long a page waits for messages that are still being copied.
+    """
+
+    def __init__(
+        self, reader: MailReader, live: LiveReader, keys: Keys, clock: Clock, *, patience_s: float = PATIENCE_S
+    ) -> None:
         self._reader = reader
         self._live = live
         self._keys = keys
         self._clock = clock
-        self._freshness: OrderedDict[tuple[str, str | None], tuple[float, datetime]] = OrderedDict()
+        self._patience_s = patience_s
+        self._copies: OrderedDict[tuple[str, str | None], tuple[float, _Copy]] = OrderedDict()
 
     async def folders(self, grant: Grant) -> tuple[list[Folder], datetime | None]:
         """The folders, and how fresh they are; None: as of now, from the server."""
@@ -59,26 +84,39 @@ class Mailbox:
     async def messages(self, grant: Grant, wanted: MessageFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of messages, newest first. Without a folder, whether there is a stored copy is the inbox's matter.
 
+        As long as the first copy grows there is always a next page: it waits a while for what comes, and may be
+        empty in the end. Only what is known to be everything has an end.
+
         Raises:
             ProviderFailure, EgressError: nothing is stored, and the server could not be asked. Never an empty
                 page for "could not look".
             InvalidRequest: no such folder, or a cursor that is none.
         """
-        synced_at = await self._synced_at(grant, wanted.folder_id)
-        if synced_at is not None:
+        until = asyncio.get_running_loop().time() + self._patience_s
+        while True:
+            page = await self._page(grant, wanted, limit, cursor)
+            if page.messages or page.next_cursor is None or asyncio.get_running_loop().time() >= until:
+                return page
+            if grant.sync_error is not None:
+                await self._live.folders(grant)  # so that a copy that does not grow is told from one that does
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _page(self, grant: Grant, wanted: MessageFilter, limit: int, cursor: str | None) -> Page:
+        copy = await self._copy(grant, wanted.folder_id)
+        if copy is not None:
             key = await self._keys.data_key(grant)
             found, next_cursor = await self._reader.page(grant, key, wanted, limit=limit, cursor=cursor)
-            return Page(found, next_cursor, synced_at)
+            return Page(found, next_cursor or (None if copy.is_whole else _behind(found, cursor)), copy.synced_at)
         wire_name = INBOX
         if wanted.folder_id is not None:
             folder = await self._known_folder(grant, wanted.folder_id)
             if not folder.selectable:
                 return Page([], None, None)
             wire_name = folder.wire_name
-        live = await self._live.messages(grant, wire_name)
-        found = after_cursor([m.message for m in live if _matches(m.message, wanted)], cursor)
-        last = found[limit - 1] if len(found) > limit else None
-        return Page(found[:limit], write_cursor(last.date, last.id) if last else None, None)
+        look = await self._live.messages(grant, wire_name)
+        found = after_cursor([m.message for m in look.messages if _matches(m.message, wanted)], cursor)
+        is_end = look.is_whole and len(found) <= limit
+        return Page(found[:limit], None if is_end else _behind(found[:limit], cursor), None)
 
     async def message(self, grant: Grant, message: str) -> Message:
         """Raises: NotFound; ProviderFailure, EgressError where nothing is stored yet."""
@@ -124,10 +162,10 @@ class Mailbox:
         except NotFound as e:
             raise InvalidRequest(f"in={folder!r} is not the id of a folder of this grant.", hint=e.hint) from e
 
-    async def _synced_at(self, grant: Grant, folder: str | None) -> datetime | None:
-        """When what is stored of the folder (None: the inbox) was last in step; None when nothing is stored."""
+    async def _copy(self, grant: Grant, folder: str | None) -> _Copy | None:
+        """The stored copy of the folder (None: of all, when there is one of the inbox); None when nothing is stored."""
         now = self._clock.monotonic()
-        known = self._freshness.get((grant.id, folder))
+        known = self._copies.get((grant.id, folder))
         if known is not None and now - known[0] < FRESH_S:
             return known[1]
         folders = await self._reader.plain_folders(grant)
@@ -140,18 +178,19 @@ class Mailbox:
             await self._known_folder(grant, folder)
         if found is None or found.fetched_at is None:
             return None
-        synced_at = _as_of(grant, found, found.fetched_at)
-        self._freshness[(grant.id, folder)] = (now, synced_at)
-        if len(self._freshness) > REMEMBERED:
-            self._freshness.popitem(last=False)
-        return synced_at
+        is_whole = not any(map(_is_growing, folders if folder is None else [found]))
+        copy = _Copy(_as_of(grant, found, found.fetched_at), is_whole)
+        self._copies[(grant.id, folder)] = (now, copy)
+        if len(self._copies) > REMEMBERED:
+            self._copies.popitem(last=False)
+        return copy
 
     async def _live_message(self, grant: Grant, message: str) -> LiveMessage:
         """A message that is not stored: not there, unless nothing is stored of the folder that it lies in."""
         wire_name = self._live.folder_with(grant, message)
         folder = None if wire_name == INBOX else folder_id(grant.id, wire_name)
-        if await self._synced_at(grant, folder) is None:
-            for found in await self._live.messages(grant, wire_name):
+        if await self._copy(grant, folder) is None:
+            for found in (await self._live.messages(grant, wire_name)).messages:
                 if found.message.id == message:
                     return found
         raise NotFound(f"This grant has no message {message!r}.")
@@ -166,6 +205,16 @@ def _as_of(grant: Grant, folder: Folder, fetched_at: datetime) -> datetime:
     synced_at = folder.synced_at or fetched_at
     is_followed = folder.complete_at is not None and folder.error is None
     return max(synced_at, grant.synced_at) if is_followed and grant.synced_at else synced_at
+
+
+def _is_growing(folder: Folder) -> bool:
+    """Whether the folder is still being copied for the first time; one that the server refuses is not."""
+    return folder.selectable and folder.complete_at is None and folder.error is None
+
+
+def _behind(messages: Sequence[Message], cursor: str | None) -> str:
+    """Where to go on behind these messages, or where they were looked for in vain."""
+    return write_cursor(messages[-1].date, messages[-1].id) if messages else cursor or behind_nothing()
 
 
 def _matches(message: Message, wanted: MessageFilter) -> bool:

@@ -1,8 +1,11 @@
 """The other doors of v3, and those of the machines."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
+from mooring.api.queries import write_token
 from mooring.applications import StaticIps
 from mooring.calendars import EventQuery
 from mooring.grants import GrantQuery

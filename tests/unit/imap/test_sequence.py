@@ -72,3 +72,19 @@ def test_what_is_no_uid(uid: int) -> None:
 def test_the_order_of_copyuid_is_kept() -> None:
     assert in_order("304,319:320,5", 10) == [304, 319, 320, 5]
     assert in_order("1:4294967295", 1000) is None
+
+
+@given(_UIDS, _UIDS)
+def test_without_is_what_sets_do(uids: set[int], others: set[int]) -> None:
+    assert UidSet.of(uids).without(others) == UidSet.of(uids - others)
+
+
+@given(_UIDS, st.integers(0, 130))
+def test_the_highest(uids: set[int], count: int) -> None:
+    assert list(UidSet.of(uids).highest(count)) == sorted(uids)[max(0, len(uids) - count) :]
+
+
+def test_a_set_of_billions_costs_no_more_than_what_is_taken_out() -> None:
+    claimed = UidSet(((1, MAX_UID - 1),))
+    assert claimed.without([7, 9]).ranges == ((1, 6), (8, 8), (10, MAX_UID - 1))
+    assert claimed.highest(50).ranges == ((MAX_UID - 50, MAX_UID - 1),)

@@ -70,7 +70,7 @@ async def _slice(
         found.extend(page.messages[max(0, offset - passed) :])
         passed += len(page.messages)
         cursor = page.next_cursor
-        if cursor is None:
+        if cursor is None or not page.messages:
             break
     return found[:limit]
 

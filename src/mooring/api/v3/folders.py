@@ -7,7 +7,7 @@ from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.api.queries import paged, query_of
-from mooring.api.v3.views import FolderView, folder_view, folder_views
+from mooring.api.v3.views import FolderView, folder_view, folder_views, parent_of
 
 _LIST = ("parent_id", "limit", "page_token", "select")
 
@@ -30,9 +30,11 @@ async def list_folders(request: Req) -> ASGIResponse:
 async def find_folder(request: Req) -> ASGIResponse:
     """Find a folder."""
     grant = await grant_of(request)
-    folder = await services_of(request).mailbox.folder(grant, segment(request, "folder_id"))
-    [view] = selected([folder_view(folder, None)], query_of(request).select())
-    return single(request, view)
+    mailbox = services_of(request).mailbox
+    folder = await mailbox.folder(grant, segment(request, "folder_id"))
+    folders, synced_at = await mailbox.folders(grant)
+    [view] = selected([folder_view(folder, parent_of(folder, folders))], query_of(request).select())
+    return single(request, view, synced_at=synced_at)
 
 
 ROUTES = (list_folders, find_folder)

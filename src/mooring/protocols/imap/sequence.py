@@ -1,7 +1,7 @@
 """Sets of UIDs, kept as ranges: ``1:4294967295`` costs as little as ``7``, whoever sends it."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -83,6 +83,31 @@ class UidSet:
 
     def __or__(self, other: "UidSet") -> "UidSet":
         return UidSet.union((self, other))
+
+    def without(self, uids: Iterable[int]) -> "UidSet":
+        """What is left without these; it costs by how many they are, not by how much the set claims to hold."""
+        holes, at = sorted(set(uids)), 0
+        left: list[Range] = []
+        for first, last in self.ranges:
+            at = bisect_left(holes, first, at)
+            while at < len(holes) and holes[at] <= last:
+                if first < holes[at]:
+                    left.append((first, holes[at] - 1))
+                first = holes[at] + 1
+                at += 1
+            if first <= last:
+                left.append((first, last))
+        return UidSet(tuple(left))
+
+    def highest(self, count: int) -> "UidSet":
+        """So many of the highest, or all that there are."""
+        found: list[Range] = []
+        for first, last in reversed(self.ranges):
+            if count <= 0:
+                break
+            found.append((max(first, last - count + 1), last))
+            count -= last - first + 1
+        return UidSet(tuple(reversed(found)))
 
     @property
     def is_open(self) -> bool:
