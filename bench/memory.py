@@ -26,7 +26,8 @@ AT_ONCE = 12
 HIBERNATE_S = 2
 PATIENCE_S = 240.0
 REST_S = 40.0
-"""Seconds after the last mailbox came in step: longer than a turn of IDLE, so that each has begun another."""
+"""Seconds before a look: longer than a turn of IDLE, so that each mailbox has begun another, and longer than the
+worker takes to give back what it no longer needs."""
 SAMPLES = 3
 SAMPLE_S = 3.0
 
@@ -83,7 +84,7 @@ def _weigh(api: httpx.Client, worker: int, users: Sequence[User]) -> tuple[int, 
     """Resident KiB of the worker without a mailbox, and several times with all of them."""
     for grant in _connect(api, users[MAILBOXES:]):
         api.delete(f"/v3/grants/{grant}").raise_for_status()
-    time.sleep(SAMPLE_S)
+    time.sleep(REST_S)
     base = resident_kib(worker)
     _connect(api, users[:MAILBOXES])
     time.sleep(REST_S)

@@ -17,6 +17,7 @@ from mooring.egress import DialledStream
 from mooring.grants import Attempt, Server, Sessions, TlsMode, Way
 from mooring.lifetime import until_stopped
 from mooring.protocols.imap import ImapClient
+from mooring.worker.memory import give_back
 
 PORT = 143
 
@@ -35,10 +36,11 @@ class PlainSessions(Sessions):
 async def _work(settings: Path) -> None:
     async with open_installation(load_config(settings)) as installation:
         plain = replace(installation, sessions=PlainSessions(installation.dialer))
-        working = asyncio.create_task(plain.worker(None).run())
+        working = [asyncio.create_task(plain.worker(None).run()), asyncio.create_task(give_back())]
         await until_stopped(supervised=False)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
 
 
 if __name__ == "__main__":

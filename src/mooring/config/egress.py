@@ -1,6 +1,5 @@
 """``[[egress.source]]`` and ``[[egress.pool]]``: read, joined, and checked against each other."""
 
-import re
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from itertools import combinations
@@ -19,6 +18,7 @@ from mooring.config.types import (
     PoolConfig,
     SourceConfig,
     Via,
+    is_region,
 )
 from mooring.errors import ConfigError
 

@@ -4,6 +4,7 @@ The names are those of ``mooring.toml``. Durations are time deltas, paths are ab
 addresses are parsed: whoever holds a section never parses again.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -12,6 +13,8 @@ from pathlib import Path
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
+
+_REGION = re.compile(r"[a-z0-9]+")
 
 
 class Generation(StrEnum):

@@ -92,7 +92,7 @@ def prepare(grant_id: str, key: DataKey, arrivals: Sequence[Arrival]) -> Batch:
     for arrival in arrivals:
         identity = message_id(grant_id, arrival.raw)
         raw = key.pack(arrival.raw, raw_context(identity))
-        records.append(_record(identity, key, arrival, offset, len(raw)))
+        records.append(_record(grant_id, identity, key, arrival, offset, len(raw)))
         sealed.append(raw)
         offset += len(raw)
     return Batch(new_id(), b"".join(sealed), records)
@@ -113,8 +113,8 @@ def party_list(addresses: Sequence[Address]) -> list[Party]:
     return [Party(email=a.email, name=a.name) for a in addresses if a.email]
 
 
-def attachment_list(infos: Sequence[AttachmentInfo]) -> list[Attachment]:
-    """Attachments in the API's shape."""
+def attachment_list(grant_id: str, infos: Sequence[AttachmentInfo]) -> list[Attachment]:
+    """Attachments in the API's shape (contract 4.1.2)."""
     return [
         Attachment(
             id=attachment_id(i.part_id),
@@ -124,6 +124,7 @@ def attachment_list(infos: Sequence[AttachmentInfo]) -> list[Attachment]:
             content_id=i.content_id,
             content_disposition=str(i.disposition),
             is_inline=i.is_inline,
+            grant_id=grant_id,
         )
         for i in infos
     ]
@@ -161,7 +162,7 @@ def _shortened(header: str) -> str:
     return header.encode()[:MAX_HEADER].decode(errors="ignore")
 
 
-def _record(identity: str, key: DataKey, arrival: Arrival, offset: int, length: int) -> Record:
+def _record(grant_id: str, identity: str, key: DataKey, arrival: Arrival, offset: int, length: int) -> Record:
     parsed = parse(arrival.raw)
     return Record(
         id=identity,
@@ -179,7 +180,7 @@ def _record(identity: str, key: DataKey, arrival: Arrival, offset: int, length: 
             encode(party_list(parsed.reply_to)),
         ),
         snippet=parsed.snippet,
-        attachments=encode(attachment_list(parsed.attachments)),
+        attachments=encode(attachment_list(grant_id, parsed.attachments)),
         has_attachments=any(not a.is_inline for a in parsed.attachments),
         body=key.pack(encode(parsed.body), body_context(identity)),
         size=len(arrival.raw),

@@ -66,7 +66,7 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
 
 
-class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attachment(msgspec.Struct, frozen=True):
     """An attachment of a message.
 
     Attributes:
@@ -81,6 +81,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     content_id: str = ""
     content_disposition: str = ""
     is_inline: bool = False
+    grant_id: str = ""
 
 
 JsonText = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "string"})]

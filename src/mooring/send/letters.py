@@ -97,7 +97,7 @@ def message_of(grant: Grant, letter: Letter, *, thread_id: str, folders: list[st
         snippet=parsed.snippet,
         body=msgspec.Raw(encode(parsed.body)),
         folders=folders,
-        attachments=msgspec.Raw(encode(attachment_list(parsed.attachments))),
+        attachments=msgspec.Raw(encode(attachment_list(grant.id, parsed.attachments))),
         created_at=letter.written_at,
     )
 

@@ -180,6 +180,6 @@ def _message(
         snippet=parsed.snippet,
         body=msgspec.Raw(encode(parsed.body)),
         folders=[folder],
-        attachments=msgspec.Raw(encode(attachment_list(parsed.attachments))),
+        attachments=msgspec.Raw(encode(attachment_list(grant_id, parsed.attachments))),
         created_at=now,
     )

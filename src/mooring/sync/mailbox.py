@@ -153,7 +153,8 @@ class MailboxSync:
             return True
         if not await self._sync_folder(client, writer, folder):
             return False
-        self._counters[folder.id] = (status, asyncio.get_running_loop().time())
+        if status.highest_modseq is None or "QRESYNC" not in client.enabled:
+            self._counters[folder.id] = (status, asyncio.get_running_loop().time())
         return True
 
     async def _wait(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:

@@ -7,7 +7,7 @@ import structlog
 
 from mooring.clock import Clock
 from mooring.errors import MooringError
-from mooring.grants import Grant, Keys, Sessions, by_ids
+from mooring.grants import CalendarServer, Grant, Keys, Sessions, by_ids
 from mooring.jobs import Holder, Lease, LeaseKind
 from mooring.store import Database, ObjectStore
 from mooring.sync.calendars import CalendarSync
@@ -97,21 +97,21 @@ class Worker:
 
     async def _guarded(self, mailbox: MailboxSync, grant: Grant, lease: Lease) -> None:
         """A defect of ours in one mailbox stays in that mailbox; its calendars are held for as long as it is."""
-        calendars = asyncio.create_task(self._hold_calendars(grant, lease))
+        calendars: list[asyncio.Task[None]] = []
+        if grant.settings.caldav is not None:
+            calendars.append(asyncio.create_task(self._hold_calendars(grant, grant.settings.caldav, lease)))
         try:
             await mailbox.run()
         except Exception:
             log.exception("sync.defect", grant=grant.id)
             await asyncio.sleep(DEFECT_S)
         finally:
-            calendars.cancel()
-            await asyncio.gather(calendars, return_exceptions=True)
+            for task in calendars:
+                task.cancel()
+            await asyncio.gather(*calendars, return_exceptions=True)
 
-    async def _hold_calendars(self, grant: Grant, lease: Lease) -> None:
-        """Keep the calendars in step, where the grant has any; a defect of ours in them stops no mail."""
-        server = grant.settings.caldav
-        if server is None:
-            return
+    async def _hold_calendars(self, grant: Grant, server: CalendarServer, lease: Lease) -> None:
+        """Keep the calendars in step; a defect of ours in them stops no mail."""
         calendars = CalendarSync(self._db, self._keys, self._sessions, grant=grant, server=server, lease=lease)
         while True:
             try:

@@ -9,6 +9,7 @@ from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
 from mooring.lifetime import until_stopped
 from mooring.store import StoreUnavailable
+from mooring.worker.memory import give_back
 
 log = structlog.get_logger()
 
@@ -27,6 +28,7 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
             asyncio.create_task(installation.worker(environments).run()),
             asyncio.create_task(installation.copies.run(environments)),
             asyncio.create_task(_keep_partitions(installation)),
+            asyncio.create_task(give_back()),
         ]
         stopped = asyncio.create_task(until_stopped(supervised=supervised))
         await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)

@@ -46,7 +46,17 @@ GRANT = Grant(
 V2_GRANT = replace(GRANT, id="a1", application_id="app-v2", generation=Generation.V2)
 
 FOLDERS = [
-    Folder("g1", "inbox", "INBOX", b"INBOX", "/", ("\\HasChildren", "\\Inbox"), selectable=True, child_count=1),
+    Folder(
+        "g1",
+        "inbox",
+        "INBOX",
+        b"INBOX",
+        "/",
+        ("\\HasChildren", "\\Inbox"),
+        selectable=True,
+        complete_at=NOW,
+        child_count=1,
+    ),
     Folder("g1", "sub", "INBOX/Süb folder", b"INBOX/S&APw-b folder", "/", (), selectable=True, total_count=3),
 ]
 

@@ -102,8 +102,18 @@ async def test_folders_are_paged(v3: httpx.AsyncClient) -> None:
 
 
 async def test_a_folder(v3: httpx.AsyncClient) -> None:
-    assert (await v3.get("/v3/grants/g1/folders/sub")).json()["data"]["total_count"] == 3
+    listed = (await v3.get("/v3/grants/g1/folders")).json()["data"]
+    for folder in listed:
+        answer = await v3.get(f"/v3/grants/g1/folders/{folder['id']}")
+        assert answer.json()["data"] == folder
+        assert answer.headers["x-mooring-synced-at"] == "2026-01-31T12:00:00Z"
     assert (await v3.get("/v3/grants/g1/folders/nope")).status_code == 404
+
+
+async def test_what_is_in_a_folder_is_not_counted_before_it_is_copied(v3: httpx.AsyncClient) -> None:
+    inbox, sub = (await v3.get("/v3/grants/g1/folders")).json()["data"]
+    assert (inbox["total_count"], inbox["unread_count"]) == (0, 0)
+    assert (sub["total_count"], sub["unread_count"]) == (None, None)
 
 
 async def test_an_attachment_without_its_bytes(v3: httpx.AsyncClient) -> None:
