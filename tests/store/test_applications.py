@@ -8,7 +8,7 @@ import pytest
 
 from mooring.applications import Application, Applications, StaticIps
 from mooring.config import Generation, Kind
-from mooring.errors import NotFound, Unauthorized
+from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.store import Database
 from mooring.vault import Vault
 from tests.waiting import until_async
@@ -173,3 +173,15 @@ async def test_applications_are_listed_oldest_first(applications: Applications) 
     ]
     assert await applications.every() == made
     assert made[1].feature_on
+
+
+@pytest.mark.parametrize("region", ["", "US", "u s", "../x", "eu-west"])
+async def test_a_region_that_no_pool_can_have_is_refused(applications: Applications, region: str) -> None:
+    with pytest.raises(InvalidRequest, match="region"):
+        await applications.create(name="app", generation=Generation.V3, region=region)
+    assert await applications.every() == []
+
+
+async def test_an_application_has_a_name(applications: Applications) -> None:
+    with pytest.raises(InvalidRequest, match="name"):
+        await applications.create(name=" ", generation=Generation.V3, region="us")

@@ -1,8 +1,8 @@
 """``mooring``: the list of commands."""
 
 import sys
+from collections.abc import Sequence
 
-import click
 import typer
 
 from mooring.cli import apps, demo, egress, grants, keys, processes, up
@@ -26,14 +26,18 @@ cli.add_typer(egress.cli, name="egress")
 cli.add_typer(keys.cli, name="keys")
 
 
-def main() -> None:
-    """The entry point. A command line that cannot be read is told as every other failure is."""
-    if "--json" not in sys.argv:
-        cli()
+def main(words: Sequence[str] | None = None) -> None:
+    """The entry point. With ``--json``, a command line that cannot be read is told as every other failure is.
+
+    Args:
+        words: the command line; that of this process if left out.
+    """
+    line = list(sys.argv[1:] if words is None else words)
+    if "--json" not in line:
+        cli(line)
     try:
-        sys.exit(cli(standalone_mode=False))
-    except click.ClickException as e:
-        show_json({"error": {"type": "UsageError", "message": e.format_message(), "hint": "See --help."}})
+        sys.exit(cli(line, standalone_mode=False))
+    except typer.TyperException as e:
+        error = {"type": type(e).__name__, "message": e.format_message(), "hint": "--help shows what there is."}
+        show_json({"error": error})
         sys.exit(e.exit_code)
-    except click.Abort:
-        sys.exit(130)

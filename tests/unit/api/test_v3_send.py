@@ -154,9 +154,9 @@ async def test_a_large_attachment_that_was_a_file_on_disk(world: World, v3: http
             "api.invalid_request_payload",
         ),
         (framed([NODE_PART, ('Content-Disposition: form-data; name="note"', b"hi")]), "api.invalid_request_error"),
-        (framed([NODE_PART])[:-12], "api.invalid_request_error"),
+        (framed([NODE_PART])[:-12], "api.invalid_request_payload"),
         (b"", "api.invalid_request_error"),
-        (b"not multipart at all", "api.invalid_request_error"),
+        (b"not multipart at all", "api.invalid_request_payload"),
     ],
 )
 async def test_multipart_that_cannot_be_meant(world: World, v3: httpx.AsyncClient, body: bytes, kind: str) -> None:
@@ -167,7 +167,7 @@ async def test_multipart_that_cannot_be_meant(world: World, v3: httpx.AsyncClien
 
 async def test_multipart_without_a_boundary(v3: httpx.AsyncClient) -> None:
     answer = await v3.post(PATH, content=b"x", headers={"Content-Type": "multipart/form-data"})
-    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_request_error")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_request_payload")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import structlog
 import typer
 from typer.testing import CliRunner
 
-from mooring.cli.main import cli
+from mooring.cli.main import cli, main
 from mooring.cli.output import fail, run, show_json, show_table
 from mooring.errors import ConfigError, MooringError
 
@@ -87,3 +87,23 @@ def test_a_configuration_that_cannot_be_read_is_no_traceback(command: str, writt
     assert ended.exit_code == 1
     assert isinstance(ended.exception, SystemExit)
     assert json.loads(ended.stdout)["error"]["type"] == "ConfigError"
+
+
+UNREADABLE = [
+    ("nothing",),
+    ("app", "create"),
+    ("app", "create", "--name", "x", "--generation", "v4"),
+    ("app", "set-static-ips", "x", "maybe"),
+    ("egress", "explain", "x", "--traffic", "none"),
+]
+
+
+@pytest.mark.parametrize("words", UNREADABLE, ids=" ".join)
+def test_a_command_line_that_cannot_be_read_is_a_failure_as_json(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--json"])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.err) == (2, "")
+    assert json.loads(said.out)["error"]["type"] in {"UsageError", "BadParameter", "MissingParameter"}

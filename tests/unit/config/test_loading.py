@@ -77,9 +77,6 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
         "MOORING_SYNC_WINDOW": "30d",
         "MOORING_WORKERS_LEASE": "1.5s",
         "MOORING_LEDGER_RETENTION": "12h",
-        # Not single-valued, and so left alone.
-        "MOORING_EGRESS_SOURCE": "x",
-        "MOORING_POLICY_MIGRATION_MODE": "x",
         "UNRELATED": "x",
     }
     config = load(tmp_path, '[server]\nlisten = "127.0.0.1:1"\n[policy]\nsubset = 9\n', environ)

@@ -267,3 +267,10 @@ def test_a_login_that_socks_cannot_carry_is_refused(tmp_path: Path) -> None:
 def test_a_databases_password_is_never_repeated(url: str, tmp_path: Path) -> None:
     error = refusal(tmp_path, f'[database]\nurl = "{url}"\n')
     assert "hush" not in f"{error!r} {error.message} {error.hint} {error.__cause__!r}"
+
+
+@pytest.mark.parametrize("variable", ["MOORING_SERVER_LISTN", "MOORING_EGRESS_SOURCE", "MOORING_POLICY_MIGRATION_MODE"])
+def test_a_variable_that_stands_for_no_key_is_refused(tmp_path: Path, variable: str) -> None:
+    assert variable in refusal(tmp_path, "", {variable: "x"}).message
+    (tmp_path / "mooring.toml").write_text("")
+    load_config(tmp_path / "mooring.toml", {"MOORING_ELSEWHERE": "x", "SERVER_LISTN": "x"})
