@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 """Objects on a page (contract 1.9); a larger limit is taken as this one, since both SDKs then ask again."""
 
-MAX_TOKEN = 1024
+MAX_TOKEN = 4096
 """Characters of a page token; ours have well under a hundred."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")

@@ -4,7 +4,7 @@ It writes what the synchronisation brings and reads what the API asks for; it kn
 dials nobody. Start at ``types.py``; what is written is in ``writer.py``, what is read in ``reader.py``.
 """
 
-from mooring.mail.cursors import after_cursor, behind_nothing, write_cursor
+from mooring.mail.cursors import after_cursor, room_in, with_seen, write_cursor
 from mooring.mail.folders import find_special, folders_of
 from mooring.mail.identity import assign_threads, folder_id, message_id
 from mooring.mail.reader import MailReader
@@ -28,7 +28,6 @@ __all__ = [
     "after_cursor",
     "assign_threads",
     "attachment_list",
-    "behind_nothing",
     "find_special",
     "folder_id",
     "folders_of",
@@ -37,6 +36,8 @@ __all__ = [
     "message_id",
     "part_id",
     "party_list",
+    "room_in",
     "thread_headers",
+    "with_seen",
     "write_cursor",
 ]

@@ -1,26 +1,47 @@
-"""Cursors: where the next page of messages goes on."""
+"""Cursors: where the next page of messages goes on.
+
+Of a copy that is whole a page goes on behind the last message of the page before. Of one that still grows nobody
+knows what will lie between two messages; its cursors name those that were shown, so that none comes twice and none
+is passed over.
+"""
 
 import base64
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from mooring.errors import InvalidRequest
 from mooring.mail.types import Message
 
+MOST_SEEN = 100
+"""Messages that a cursor names; more would be too long for a URL."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
-def write_cursor(date: int, identity: str) -> str:
-    """The cursor that goes on behind this message."""
-    return base64.urlsafe_b64encode(f"{date}:{identity}".encode()).decode().rstrip("=")
+class Place(NamedTuple):
+    """A place in a listing, newest first.
+
+    Attributes:
+        date, id: of the message that it lies behind.
+        seen: messages behind it that were shown nevertheless.
+    """
+
+    date: int
+    id: str
+    seen: tuple[str, ...] = ()
 
 
-def behind_nothing() -> str:
-    """The cursor that goes on from the beginning: nothing was found before it, and something may still come."""
-    return write_cursor(2**63 - 1, "-")
+BEGINNING = Place(2**63 - 1, "-")
+"""Before every message."""
 
 
-def read_cursor(cursor: str) -> tuple[int, str]:
+def write_cursor(date: int, identity: str, seen: Iterable[str] = ()) -> str:
+    """The cursor that goes on behind this message, with all but those that were seen."""
+    return base64.urlsafe_b64encode(f"{date}:{','.join((identity, *seen))}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> Place:
     """What ``write_cursor`` was given.
 
     Raises:
@@ -28,10 +49,11 @@ def read_cursor(cursor: str) -> tuple[int, str]:
     """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        date, _, identity = text.partition(":")
-        if not _ID.fullmatch(identity) or abs(int(date)) >= 2**63:
+        date, _, named = text.partition(":")
+        identity, *seen = named.split(",")
+        if not all(map(_ID.fullmatch, (identity, *seen))) or abs(int(date)) >= 2**63 or len(seen) > MOST_SEEN:
             raise ValueError(cursor)
-        return int(date), identity
+        return Place(int(date), identity, tuple(seen))
     except ValueError as e:
         raise InvalidRequest("page_token is not one that a page of messages gave out.") from e
 
@@ -44,5 +66,16 @@ def after_cursor(messages: Iterable[Message], cursor: str | None) -> list[Messag
     """
     if cursor is None:
         return list(messages)
-    behind = read_cursor(cursor)
-    return [message for message in messages if (message.date, message.id) < behind]
+    date, identity, seen = read_cursor(cursor)
+    return [m for m in messages if (m.date, m.id) < (date, identity) and m.id not in seen]
+
+
+def room_in(cursor: str | None) -> int:
+    """How many messages more a cursor of a growing copy can name. Raises: InvalidRequest."""
+    return MOST_SEEN - len(read_cursor(cursor).seen) if cursor is not None else MOST_SEEN
+
+
+def with_seen(cursor: str | None, messages: Iterable[Message]) -> str:
+    """The same place, with these messages shown as well. Raises: InvalidRequest."""
+    date, identity, seen = read_cursor(cursor) if cursor is not None else BEGINNING
+    return write_cursor(date, identity, (*seen, *(message.id for message in messages)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mooring.grants import Grant
-from mooring.mail.cursors import write_cursor
+from mooring.mail.cursors import read_cursor, write_cursor
 from mooring.mail.records import body_context, raw_context
 from mooring.mail.repository import listing, writing
 from mooring.mail.types import Folder, Message, MessageFilter
@@ -37,8 +37,10 @@ class MailReader:
         rows = await listing.page(self._db, grant.id, wanted, limit=limit + 1, cursor=cursor)
         more = len(rows) > limit
         messages = [_message(row, key) for row in rows[:limit]]
-        last = messages[-1] if messages else None
-        return messages, write_cursor(last.date, last.id) if more and last else None
+        if not more or not messages:
+            return messages, None
+        seen = read_cursor(cursor).seen if cursor is not None else ()
+        return messages, write_cursor(messages[-1].date, messages[-1].id, seen)
 
     async def message(self, grant: Grant, key: DataKey, message_id: str) -> Message | None:
         """One message, or None when it is not stored."""

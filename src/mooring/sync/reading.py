@@ -20,10 +20,11 @@ from mooring.mail import (
     Page,
     SpecialUse,
     after_cursor,
-    behind_nothing,
     find_special,
     folder_id,
     part_id,
+    room_in,
+    with_seen,
     write_cursor,
 )
 from mooring.protocols.mime import headers, part
@@ -84,8 +85,9 @@ class Mailbox:
     async def messages(self, grant: Grant, wanted: MessageFilter, *, limit: int, cursor: str | None) -> Page:
         """A page of messages, newest first. Without a folder, whether there is a stored copy is the inbox's matter.
 
-        As long as the first copy grows there is always a next page: it waits a while for what comes, and may be
-        empty in the end. Only what is known to be everything has an end.
+        As long as the first copy grows there is always a next page. The first pages show the newest messages known;
+        those behind them wait a while for the copy to be whole, and are empty when it is not by then. So whoever
+        follows the cursors gets every message, and each once.
 
         Raises:
             ProviderFailure, EgressError: nothing is stored, and the server could not be asked. Never an empty
@@ -105,8 +107,10 @@ class Mailbox:
         copy = await self._copy(grant, wanted.folder_id)
         if copy is not None:
             key = await self._keys.data_key(grant)
+            if not copy.is_whole:
+                limit = min(limit, room_in(cursor))
             found, next_cursor = await self._reader.page(grant, key, wanted, limit=limit, cursor=cursor)
-            return Page(found, next_cursor or (None if copy.is_whole else _behind(found, cursor)), copy.synced_at)
+            return Page(found, next_cursor if copy.is_whole else with_seen(cursor, found), copy.synced_at)
         wire_name = INBOX
         if wanted.folder_id is not None:
             folder = await self._known_folder(grant, wanted.folder_id)
@@ -115,8 +119,11 @@ class Mailbox:
             wire_name = folder.wire_name
         look = await self._live.messages(grant, wire_name)
         found = after_cursor([m.message for m in look.messages if _matches(m.message, wanted)], cursor)
-        is_end = look.is_whole and len(found) <= limit
-        return Page(found[:limit], None if is_end else _behind(found[:limit], cursor), None)
+        if not look.is_whole:
+            found = found[: min(limit, room_in(cursor))]
+            return Page(found, with_seen(cursor, found), None)
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(found[:limit], write_cursor(last.date, last.id) if last else None, None)
 
     async def message(self, grant: Grant, message: str) -> Message:
         """Raises: NotFound; ProviderFailure, EgressError where nothing is stored yet."""
@@ -210,11 +217,6 @@ def _as_of(grant: Grant, folder: Folder, fetched_at: datetime) -> datetime:
 def _is_growing(folder: Folder) -> bool:
     """Whether the folder is still being copied for the first time; one that the server refuses is not."""
     return folder.selectable and folder.complete_at is None and folder.error is None
-
-
-def _behind(messages: Sequence[Message], cursor: str | None) -> str:
-    """Where to go on behind these messages, or where they were looked for in vain."""
-    return write_cursor(messages[-1].date, messages[-1].id) if messages else cursor or behind_nothing()
 
 
 def _matches(message: Message, wanted: MessageFilter) -> bool:

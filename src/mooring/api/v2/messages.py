@@ -66,11 +66,12 @@ async def _slice(
     found: list[Message] = []
     passed = 0
     while len(found) < limit:
-        page = await mailbox.messages(grant, wanted, limit=min(offset + limit - passed, MAX_LIMIT), cursor=cursor)
+        asked = min(offset + limit - passed, MAX_LIMIT)
+        page = await mailbox.messages(grant, wanted, limit=asked, cursor=cursor)
         found.extend(page.messages[max(0, offset - passed) :])
         passed += len(page.messages)
         cursor = page.next_cursor
-        if cursor is None or not page.messages:
+        if cursor is None or len(page.messages) < asked:
             break
     return found[:limit]
 

@@ -39,8 +39,10 @@ async def page(db: Database, grant_id: str, wanted: MessageFilter, *, limit: int
     _add_filter(where, wanted)
     where.add("m.folders <> '{{}}'")
     if cursor is not None:
-        date, identity = read_cursor(cursor)
+        date, identity, seen = read_cursor(cursor)
         where.add("(m.date, m.id) < ({}, {})", date, identity)
+        if seen:
+            where.add("m.id <> ALL ({}::text[])", list(seen))
     return await db.fetch(
         f"""SELECT {_MESSAGE} FROM messages m WHERE {where}
             ORDER BY m.date DESC, m.id DESC LIMIT {where.place(limit)}""",
@@ -56,8 +58,10 @@ async def _folder_page(
     _add_filter(where, wanted)
     where.add("p.grant_id = $1 AND p.folder_id = {}", wanted.folder_id)
     if cursor is not None:
-        date, identity = read_cursor(cursor)
+        date, identity, seen = read_cursor(cursor)
         where.add("(p.date, p.message_id) < ({}, {})", date, identity)
+        if seen:
+            where.add("p.message_id <> ALL ({}::text[])", list(seen))
     return await db.fetch(
         f"""SELECT {_MESSAGE} FROM
               (SELECT DISTINCT ON (p.date, p.message_id) p.date AS at, p.message_id FROM placements p
