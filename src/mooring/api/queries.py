@@ -25,7 +25,7 @@ MAX_LIMIT = 200
 """Objects on a page (contract 1.9); a larger limit is taken as this one, since both SDKs then ask again."""
 
 MAX_TOKEN = 4096
-"""Characters of a page token; ours have well under a hundred."""
+"""Characters of a page token; ours have well under a hundred, but where they name messages (``mail.cursors``)."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _TOKEN = re.compile(r"[A-Za-z0-9_=.~-]+")

@@ -7,7 +7,17 @@ import typer
 
 from mooring.applications import Application, NewApplication, StaticIps
 from mooring.bootstrap import open_installation
-from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
+from mooring.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    Json,
+    console,
+    errors,
+    read_config,
+    run,
+    show_json,
+    show_table,
+)
 from mooring.config import Generation
 
 cli = typer.Typer(help="Applications: make them, list them, switch their static addresses.", no_args_is_help=True)
@@ -37,11 +47,17 @@ def create(
 ) -> None:
     """Make an application. Its secret is shown this once."""
 
-    async def work() -> NewApplication:
-        async with open_installation(read_config(config), environments=[]) as installation:
-            return await installation.applications.create(name=name, generation=Generation(generation), region=region)
+    async def work() -> tuple[NewApplication, bool]:
+        settings = read_config(config)
+        made = Generation(generation)
+        async with open_installation(settings, environments=[]) as installation:
+            new = await installation.applications.create(name=name, generation=made, region=region)
+        pools = {(pool.environment.generation, pool.environment.region) for pool in settings.egress.pools}
+        return new, (made, region) in pools
 
-    new = run(work(), json=json)
+    new, has_pool = run(work(), json=json)
+    if not has_pool:
+        errors.print(f"No pool is declared for {generation} in {region}: until one is, this application dials nobody.")
     if json:
         labels = secret_labels(new.application)
         show_json({labels[0]: new.application.id, labels[1]: new.secret})

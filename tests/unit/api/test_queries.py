@@ -96,7 +96,7 @@ def test_queries_that_nobody_means(raw: bytes) -> None:
         Query(raw)
 
 
-@pytest.mark.parametrize("token", ["a b", "ä", "x" * 2000, "'", "a\nb"])
+@pytest.mark.parametrize("token", ["a b", "ä", "x" * 5000, "'", "a\nb"])
 def test_page_tokens_that_are_not_ours(token: str) -> None:
     with pytest.raises(InvalidRequest):
         Query(f"page_token={token}".encode()).page_token()
