@@ -35,7 +35,7 @@ async def serve(config: Config, environments: Sequence[str] | None, *, supervise
     async with open_installation(config, environments=environments) as installation:
         server = _Server(
             uvicorn.Config(
-                create_app(services_of(installation)),
+                create_app(services_of(installation), rate_limits=config.server.rate_limits),
                 host=config.server.host,
                 port=config.server.port,
                 # The tripwire does not see what uvloop dials.

@@ -84,6 +84,11 @@ class SendBody(msgspec.Struct):
     template: Any = None
 
 
+def is_multipart(request: Req) -> bool:
+    """Whether the body comes in parts."""
+    return request.content_type[0] == "multipart/form-data"
+
+
 async def submission_of(request: Req) -> Submission:
     """What the request asks to send.
 
@@ -91,7 +96,7 @@ async def submission_of(request: Req) -> Submission:
         InvalidPayload, InvalidRequest: it cannot be read.
         RequestTooLarge: it is more than a message may hold.
     """
-    if request.content_type[0] == "multipart/form-data":
+    if is_multipart(request):
         message, files = await _multipart(request)
     else:
         message, files = await chunks_of(request), []

@@ -131,6 +131,8 @@ def _read(value: str, default: object) -> object:
     match default:
         case list():
             return [item.strip() for item in value.split(",") if item.strip()]
+        case bool():
+            return {"true": True, "false": False}.get(value.lower(), value)
         case int() if value.isascii() and value.isdigit():
             return int(value)
         case _:
@@ -219,7 +221,7 @@ def _server(source: Source, section: Server) -> ServerConfig:
             f"{url!r} is not a URL",
             "Write what browsers reach, such as https://mail.example.",
         )
-    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"))
+    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"), section.rate_limits)
 
 
 def _database(source: Source, base: Path, section: Database) -> DatabaseConfig:

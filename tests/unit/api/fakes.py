@@ -13,7 +13,7 @@ from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import SystemClock
 from mooring.config import Generation, Kind
 from mooring.egress import LedgerEntry
-from mooring.errors import InvalidRequest, NotFound, Unauthorized
+from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthorized
 from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
@@ -151,13 +151,20 @@ class FakeGrants(Fake):
     def __init__(self) -> None:
         super().__init__()
         self.connected: list[ConnectRequest] = []
+        self.connecting_error: ProviderFailure | None = None
         self.found = GRANT
 
     async def connect(self, application: Application, request: ConnectRequest, /) -> tuple[Grant, bool]:
         self.called("connect", application.id)
+        self.verify()
         self.connected.append(request)
         grant = V2_GRANT if application.generation is Generation.V2 else self.found
         return replace(grant, email=request.email, settings=request.settings, state=request.state), True
+
+    def verify(self) -> None:
+        """What a server says to a login; nothing, unless it is set."""
+        if self.connecting_error is not None:
+            raise self.connecting_error
 
     async def find(self, application: Application, identifier: str, /) -> Grant:
         self.called("find", application.id, identifier)
@@ -190,6 +197,7 @@ class FakeGrants(Fake):
         scope: tuple[str, ...] | None,
     ) -> Grant:
         self.called("update", identifier, settings, scope)
+        self.verify()
         return await self.find(application, identifier)
 
     async def delete(self, application: Application, identifier: str, /) -> None:
