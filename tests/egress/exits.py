@@ -197,10 +197,12 @@ async def _handling(handler: Handler, listener: socket.socket, tls: ssl.SSLConte
     try:
         yield
     finally:
-        server.close()
-        # What was accepted a moment ago becomes a handler a few turns of the loop later.
+        # What was accepted a moment ago becomes a handler a few turns of the loop later, and asyncio loses it
+        # unclosed if its server is closed before that.
+        asyncio.get_running_loop().remove_reader(listener.fileno())
         for _ in range(20):
             await asyncio.sleep(0)
+        server.close()
         for task in handlers:
             task.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
