@@ -1,15 +1,17 @@
 """Whatever keeps a connection from leaving as meant: nothing is dialled, and the ledger says why."""
 
+import asyncio
 import resource
 import socket
+import threading
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
-from mooring.config import Carrier, EnvironmentName, Generation, PoolConfig, SourceConfig
-from mooring.egress import Dialer, DialerPolicy, Outcome, check_plumbing, database_endpoints
-from mooring.errors import ConfigError, NoSource, SourceUnavailable, TargetNotAllowed
+from mooring.config import Carrier, EnvironmentName, Generation, IPAddress, PoolConfig, SourceConfig
+from mooring.egress import Dialer, DialerPolicy, Outcome, SharedResolver, check_plumbing, database_endpoints
+from mooring.errors import ConfigError, NoSource, ResolverBusy, ResolverTimeout, SourceUnavailable, TargetNotAllowed
 from mooring.net.listener import free_port
 from mooring.store import DatabaseUrl
 from tests.egress.exits import (
@@ -19,6 +21,7 @@ from tests.egress.exits import (
     SERVER,
     SOURCES,
     STATIC,
+    TIMEOUTS,
     UNPLUMBED,
     Exits,
     Names,
@@ -45,8 +48,9 @@ async def test_an_unknown_pool(exits: Exits, server: Server, asked: EnvironmentN
 
 async def test_an_empty_pool(exits: Exits, server: Server) -> None:
     policy = DialerPolicy((PoolConfig(STATIC, ()),))
+    dialer = Dialer(exits.database, exits.ledger, exits.clock, policy, resolve=Names({SERVER: [[SERVER]]}))
     with pytest.raises(NoSource, match="has no source"):
-        await Dialer(exits.database, exits.ledger, exits.clock, policy).dial(dial_to(SERVER, server.port))
+        await dialer.dial(dial_to(SERVER, server.port))
     assert server.seen == []
     assert (await exits.undialled()).cause == "empty_pool"
 
@@ -114,6 +118,29 @@ async def test_a_server_of_the_other_family_only(exits: Exits, server: Server) -
     with pytest.raises(NoSource, match="only IPv6 addresses, and v3-us-static only IPv4 sources"):
         await exits.dialer(names=Names({"six.test": [["::1"]]})).dial(dial_to("six.test", server.port))
     assert (await exits.undialled()).cause == "wrong_family"
+
+
+async def test_a_name_that_no_thread_was_free_for_is_ours_and_a_silent_name_server_theirs(exits: Exits) -> None:
+    silence = threading.Event()
+
+    def silent(host: str, port: int) -> list[IPAddress]:
+        silence.wait(30)
+        return []
+
+    names, timeouts = SharedResolver(silent, threads=1), replace(TIMEOUTS, resolve_s=0.2)
+    dialer = exits.dialer(names=names, timeouts=timeouts)
+    try:
+        told = await asyncio.gather(
+            *(dialer.dial(dial_to(host, 993)) for host in ("dead.test", "mail.test")), return_exceptions=True
+        )
+    finally:
+        silence.set()
+    assert [type(error) for error in told] == [ResolverTimeout, ResolverBusy]
+    found = {entry.host: (entry.outcome, entry.phase, entry.cause) for entry in await exits.entries()}
+    assert found == {
+        "dead.test": (Outcome.FAILED, "resolve", "timeout"),
+        "mail.test": (Outcome.NOT_DIALLED, "", "resolver_busy"),
+    }
 
 
 async def test_names_are_looked_up_once_and_only_what_was_judged_is_dialled(exits: Exits) -> None:

@@ -9,6 +9,7 @@ from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
+from mooring.egress.names import SharedResolver
 from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses, listener_endpoints
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerEntry",
     "Outcome",
     "Route",
+    "SharedResolver",
     "SourceCheck",
     "Traffic",
     "arm_tripwire",

@@ -15,11 +15,13 @@ from mooring.net.connect import DialledSocket, connect, is_local
 class Resolver(Protocol):
     """From a name to its addresses."""
 
-    async def __call__(self, host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
+    async def __call__(self, host: str, port: int, *, timeout_s: float, application_id: str = "") -> list[IPAddress]:
         """The addresses, each once.
 
+        Args:
+            application_id: who wants to know; "" for the operator.
         Raises:
-            NameNotFound, ResolverTimeout.
+            NameNotFound, ResolverTimeout, ResolverBusy.
         """
         ...
 

@@ -21,7 +21,7 @@ from mooring.egress.targets import judge
 from mooring.egress.types import Dial, Intent, Outcome, Route, Settlement, Timeouts
 from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
 from mooring.net import Endpoint
-from mooring.net.connect import DialledSocket, is_local, open_stream, resolve
+from mooring.net.connect import DialledSocket, is_local, open_stream
 from mooring.store import Database
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -60,7 +60,7 @@ class Dialer:
         clock: Clock,
         policy: DialerPolicy,
         *,
-        resolve: Resolver = resolve,
+        resolve: Resolver,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._db = db
@@ -130,7 +130,9 @@ class Dialer:
         pool = pool_of(dial.environment, self._policy.pools)
         if source is not None:
             pool = only(source, pool)
-        addresses = await self._resolve(dial.host, dial.port, timeout_s=self._timeouts.resolve_s)
+        addresses = await self._resolve(
+            dial.host, dial.port, timeout_s=self._timeouts.resolve_s, application_id=dial.caller.application_id
+        )
         for address in addresses:
             self._judge(dial, address)
         return pool, reachable(addresses, pool)
