@@ -219,6 +219,19 @@ async def test_a_grant_keeps_its_source_when_the_pool_grows_and_a_stranger_does_
     assert len({await source_of(caller, 6) for caller in strangers}) > 1
 
 
+async def test_an_account_that_comes_back_after_its_source_was_forgotten_is_assigned_one_again(
+    exits: Exits, server: Server
+) -> None:
+    dialer = exits.dialer()
+    for grant_id in ("before", "before", "", "after", "after"):
+        caller = Caller("application", "subject", grant_id)
+        stream = await dialer.dial(dial_to(SERVER, server.port, caller=caller))
+        await stream.aclose()
+        if grant_id == "":
+            await exits.database.execute("DELETE FROM assignments")
+    assert await exits.database.fetchval("SELECT count(*) FROM assignments") == 1
+
+
 async def test_the_authentication_leaves_by_the_source_that_the_grant_then_keeps(exits: Exits, server: Server) -> None:
     dialer = exits.dialer(*(bound("203.0.113.1", name=f"s{n}", local=SOURCES[0]) for n in range(8)))
     for number in range(6):

@@ -11,6 +11,7 @@ from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
 from mooring.egress.names import SharedResolver
 from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses, listener_endpoints
+from mooring.egress.repository import forget_sources, release_sources, resume_sources
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
@@ -32,8 +33,11 @@ __all__ = [
     "check_plumbing",
     "check_sources",
     "database_endpoints",
+    "forget_sources",
     "host_addresses",
     "http_client",
     "kind_for",
     "listener_endpoints",
+    "release_sources",
+    "resume_sources",
 ]

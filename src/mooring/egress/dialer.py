@@ -18,7 +18,7 @@ from mooring.egress.ledger import Ledger
 from mooring.egress.routes import choose, only, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
 from mooring.egress.targets import judge
-from mooring.egress.types import Dial, Intent, Outcome, Route, Settlement, Timeouts
+from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts
 from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
 from mooring.net import Endpoint
 from mooring.net.connect import DialledSocket, is_local, open_stream
@@ -69,7 +69,7 @@ class Dialer:
         self._policy = policy
         self._resolve = resolve
         self._timeouts = timeouts
-        self._assigned: dict[tuple[str, str, int], str] = {}
+        self._assigned: dict[tuple[Caller, str, int], str] = {}
         self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
 
     @property
@@ -176,9 +176,10 @@ class Dialer:
 
     async def _choose(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
         caller = dial.caller
-        key = (caller.subject, str(pool.environment), int(address.version))
-        assigned = self._assigned.get(key) or await repository.assigned_source(self._db, *key)
-        if assigned:
+        key = (caller, str(pool.environment), int(address.version))
+        assigned = self._assigned.get(key) or await repository.assigned_source(self._db, caller.subject, *key[1:])
+        # Remembered for a grant alone: without one an assignment may be forgotten, and then it must be written anew.
+        if assigned and caller.grant_id:
             self._assigned[key] = assigned
         source, reason = choose(
             pool, family=address.version, application_id=caller.application_id, subject=caller.subject,
@@ -189,9 +190,10 @@ class Dialer:
     async def _route(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
         """The choice, kept for good once there is a grant."""
         route = await self._choose(dial, pool, address)
-        key = (dial.caller.subject, str(pool.environment), int(address.version))
-        if dial.caller.grant_id and self._assigned.get(key) != route.source.name:
-            await repository.assign_source(self._db, *key, route.source.name)
+        caller = dial.caller
+        key = (caller, str(pool.environment), int(address.version))
+        if caller.grant_id and self._assigned.get(key) != route.source.name:
+            await repository.assign_source(self._db, caller.subject, *key[1:], route.source.name)
             self._assigned[key] = route.source.name
         return route
 
