@@ -17,7 +17,7 @@ from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
 from mooring.egress.routes import choose, only, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
-from mooring.egress.targets import judge
+from mooring.egress.targets import MOST_ADDRESSES, judge, plain
 from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts
 from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
 from mooring.net import Endpoint
@@ -25,6 +25,9 @@ from mooring.net.connect import DialledSocket, is_local, open_stream
 from mooring.store import Database
 
 DEFAULT_TIMEOUTS = Timeouts()
+
+ADDRESSES_TRIED = 10
+"""Of one server, in one dial: each is a row of the ledger and a SYN to somebody."""
 
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
 
@@ -133,9 +136,12 @@ class Dialer:
         addresses = await self._resolve(
             dial.host, dial.port, timeout_s=self._timeouts.resolve_s, application_id=dial.caller.application_id
         )
+        addresses = plain(addresses)
+        if len(addresses) > MOST_ADDRESSES:
+            raise TargetNotAllowed(f"{dial.host} has {len(addresses)} addresses; no server needs that many")
         for address in addresses:
             self._judge(dial, address)
-        return pool, reachable(addresses, pool)
+        return pool, reachable(addresses, pool)[:ADDRESSES_TRIED]
 
     def _judge(self, dial: Dial, address: IPAddress) -> None:
         """All addresses, or none: a name that also leads to a forbidden one is not dialled at all."""
