@@ -64,7 +64,7 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
         try:
             await dialer.try_out(source)
         except EgressError as e:
-            return found(f"cannot be used: {e.message}", ok=False)
+            return found(f"cannot be used: {_told(e)}", ok=False)
         return found("can be used; a reflector would show what the outside sees", ok=True)
 
     def make_dial(host: str, port: int) -> Dial:
@@ -74,9 +74,9 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
         async with asyncio.timeout(REFLECTOR_S), http_client(dialer, make_dial, source=source) as http:
             status, text = await _ask(http, reflector)
     except EgressError as e:
-        return found(f"cannot be used: {e.message}", ok=False)
+        return found(f"cannot be used: {_told(e)}", ok=False)
     except MooringError as e:
-        return found(f"the reflector could not be asked: {e.message}", ok=False)
+        return found(f"the reflector could not be asked: {_told(e)}", ok=False)
     except TimeoutError:
         return found(f"the reflector did not finish its answer within {REFLECTOR_S:.0f} s", ok=False)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as e:
@@ -90,6 +90,11 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
     if seen != source.address:
         return found(f"is published as {published}, and seen as {seen}", ok=False, seen=str(seen))
     return found("is seen as published", ok=True, seen=str(seen))
+
+
+def _told(error: MooringError) -> str:
+    """What is wrong, and what to do about it."""
+    return f"{error.message}. {error.hint}" if error.hint else error.message
 
 
 def _is_url(text: str) -> bool:

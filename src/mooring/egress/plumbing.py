@@ -74,7 +74,9 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
         try:
             addresses = await SharedResolver()(match[1] or match[2], port, timeout_s=5.0)
         except NetworkError as e:
-            raise ConfigError(f"the database's host cannot be found: {e.message}") from e
+            raise ConfigError(
+                f"the database's host cannot be found: {e.message}", hint="Check database.url in the configuration."
+            ) from e
         endpoints.update((str(address), port) for address in addresses)
     return endpoints
 
