@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 import pytest
 
 from mooring.config import Carrier, EnvironmentName, Generation, IPAddress, PoolConfig, SourceConfig
-from mooring.egress import Dialer, DialerPolicy, Outcome, SharedResolver, check_plumbing, database_endpoints
+from mooring.egress import Caller, Dialer, DialerPolicy, Outcome, SharedResolver, check_plumbing, database_endpoints
 from mooring.egress.dialer import ADDRESSES_TRIED
 from mooring.egress.targets import MOST_ADDRESSES
 from mooring.errors import (
@@ -133,16 +133,19 @@ async def test_a_server_of_the_other_family_only(exits: Exits, server: Server) -
 async def test_a_name_that_no_thread_was_free_for_is_ours_and_a_silent_name_server_theirs(exits: Exits) -> None:
     silence = threading.Event()
 
-    def silent(host: str, port: int) -> list[IPAddress]:
-        silence.wait(30)
-        return []
+    def find(host: str, port: int) -> list[IPAddress]:
+        if host == "dead.test":
+            silence.wait(30)
+        return [ip_address(SERVER)]
 
-    names, timeouts = SharedResolver(silent, threads=1), replace(TIMEOUTS, resolve_s=0.2)
+    names, timeouts = SharedResolver(find, threads=2, share=1), replace(TIMEOUTS, resolve_s=0.2)
     dialer = exits.dialer(names=names, timeouts=timeouts)
+    others = dial_to("mail.test", 993, caller=Caller("another application", "its subject"))
     try:
         told = await asyncio.gather(
             *(dialer.dial(dial_to(host, 993)) for host in ("dead.test", "mail.test")), return_exceptions=True
         )
+        assert [str(route.remote) for route in await dialer.explain(others)] == [SERVER]
     finally:
         silence.set()
     assert [type(error) for error in told] == [ResolverTimeout, ResolverBusy]
