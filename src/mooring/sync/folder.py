@@ -51,10 +51,11 @@ class FolderSync:
             since: the first day of the window.
         """
         folder, previous = self._folder, None
-        if folder.complete_at and folder.uid_validity and folder.highest_modseq and "QRESYNC" in self._client.enabled:
-            previous = (folder.uid_validity, folder.highest_modseq)
+        is_ours = folder.origin == self._writer.origin
+        if is_ours and folder.complete_at and folder.uid_validity and folder.highest_modseq:
+            previous = (folder.uid_validity, folder.highest_modseq) if "QRESYNC" in self._client.enabled else None
         selected = await self._client.select(folder.wire_name, read_only=True, since=previous)
-        if folder.uid_validity != selected.uid_validity:
+        if not is_ours or folder.uid_validity != selected.uid_validity:
             await self._writer.reset(folder, selected.uid_validity)
             self._folder = folder = replace(folder, uid_validity=selected.uid_validity, uid_next=None, complete_at=None)
             previous = None

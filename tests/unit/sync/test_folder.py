@@ -178,6 +178,21 @@ async def test_another_uidvalidity_begins_anew_without_news(capabilities: frozen
     assert copy.news == [raw(11)]
 
 
+@every_server
+async def test_another_mailbox_under_the_same_uidvalidity_begins_anew(capabilities: frozenset[str]) -> None:
+    account = account_of(10, capabilities)
+    copy = await filled(account)
+    copy.origin = "bob at imap.test"
+    other = account_of(10, capabilities)
+    other.inbox.letters[4].raw = raw(40)
+    await copy.follow(other)
+    copy.assert_same_as(other)
+    assert (copy.news, copy.folder.origin) == ([], "bob at imap.test")
+    other.commands.clear()
+    await copy.follow(other)
+    assert not [command for command in other.heard("UID FETCH") if "BODY" in command]
+
+
 @pytest.mark.parametrize("capabilities", [PLAIN, CONDSTORE])
 async def test_a_message_that_an_answer_leaves_out_is_not_gone(capabilities: frozenset[str]) -> None:
     account = account_of(10, capabilities)

@@ -15,8 +15,8 @@ from mooring.mail.types import Folder
 from mooring.store import Connection, Database
 
 _FOLDER = """
-f.grant_id, f.id, f.path, f.wire_name, f.delimiter, f.attributes, f.selectable, f.uid_validity, f.uid_next,
-f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error
+f.grant_id, f.id, f.path, f.wire_name, f.delimiter, f.attributes, f.selectable, f.uid_validity, f.origin,
+f.uid_next, f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error
 """
 _MESSAGE_COLUMNS = (
     "grant_id", "id", "thread_id", "message_id_header", "date", "subject", "from", "to", "cc", "bcc", "reply_to",
@@ -71,13 +71,14 @@ async def empty_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
     await refresh_messages(tx, grant_id, {row["message_id"] for row in rows})
 
 
-async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int) -> None:
+async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int, origin: str) -> None:
     """Begin a folder anew under this UIDVALIDITY (RFC 9051 §2.3.1.1): no UID of before means anything now."""
     await empty_folder(tx, grant_id, folder_id)
     await tx.execute(
-        """UPDATE folders SET uid_validity = $3, uid_next = NULL, highest_modseq = NULL, complete_at = NULL
+        """UPDATE folders SET uid_validity = $3, origin = $4, uid_next = NULL, highest_modseq = NULL,
+               complete_at = NULL
            WHERE grant_id = $1 AND id = $2""",
-        grant_id, folder_id, uid_validity,
+        grant_id, folder_id, uid_validity, origin,
     )  # fmt: skip
 
 
