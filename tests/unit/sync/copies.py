@@ -33,7 +33,7 @@ class Copy(MailWriter):
     origin: str = "ann at imap.test"
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
-        return {uid: flags for uid, (_, flags) in self.held.items()}
+        return {uid: flags for uid, (_, flags) in sorted(self.held.items())}
 
     async def oldest_homeless(self) -> datetime | None:
         return self.homeless_since
