@@ -94,3 +94,8 @@ async def recover(db: Database) -> int:
             error = outcome_unknown(grant) if row.state is SubmissionState.SENDING else never_handed_over()
             await record_failure(db, grant, row.id, row.message_id, error)
     return len(rows)
+
+
+async def forget_submissions(db: Database) -> None:
+    """Delete the submissions whose time is over: what happened is in the outbox, where they left from in the ledger."""
+    await repository.forget(db, settled=SETTLED_KEPT, unknown=UNKNOWN_KEPT)

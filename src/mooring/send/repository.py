@@ -10,7 +10,7 @@ import asyncpg
 from mooring.errors import NotFound
 from mooring.large import windows
 from mooring.send.types import SubmissionState
-from mooring.store import Connection, Database
+from mooring.store import Connection, Database, in_batches
 
 STREAMED = 1024 * 1024
 """Bytes of a packed letter from which it goes to the database in pieces."""
@@ -206,13 +206,28 @@ async def abandoned(db: Database, limit: int) -> list[Row]:
 
 
 async def forget(db: Database, *, settled: timedelta, unknown: timedelta) -> None:
-    """Delete what is done and older than this."""
-    await db.execute(
-        """DELETE FROM submissions
-           WHERE (state IN ('sent', 'refused') AND copy_state <> 'pending' AND created_at < now() - $1::interval)
-              OR (state = 'unknown' AND created_at < now() - $2::interval)""",
+    """Delete what is done and older than this, and letters and answers that nothing is waiting for."""
+    await in_batches(
+        db,
+        """WITH gone AS MATERIALIZED (
+               SELECT grant_id, id FROM submissions
+               WHERE (state IN ('sent', 'refused') AND copy_state <> 'pending' AND created_at < now() - $1::interval)
+                  OR (state = 'unknown' AND created_at < now() - $2::interval)
+               LIMIT $3 FOR UPDATE SKIP LOCKED)
+           DELETE FROM submissions s USING gone WHERE s.grant_id = gone.grant_id AND s.id = gone.id""",
         settled, unknown,
     )  # fmt: skip
+    await in_batches(
+        db,
+        """WITH old AS MATERIALIZED (
+               SELECT grant_id, id FROM submissions
+               WHERE created_at < now() - $1::interval
+                 AND (response IS NOT NULL OR (state = 'unknown' AND raw IS NOT NULL))
+               LIMIT $2 FOR UPDATE SKIP LOCKED)
+           UPDATE submissions s SET response = NULL, raw = CASE WHEN state = 'unknown' THEN NULL ELSE raw END
+           FROM old WHERE s.grant_id = old.grant_id AND s.id = old.id""",
+        settled,
+    )
 
 
 async def claim_copies(

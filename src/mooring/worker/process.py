@@ -3,18 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-import structlog
-
-from mooring.bootstrap import Installation, open_installation
+from mooring.bootstrap import open_installation
 from mooring.config import Config
 from mooring.lifetime import until_stopped
-from mooring.store import StoreUnavailable
+from mooring.worker.housekeeping import chores_of, keep_house
 from mooring.worker.memory import give_back
-
-log = structlog.get_logger()
-
-PARTITIONS_S = 3600.0
-"""Seconds between looks at the ledger's partitions."""
 
 
 async def work(config: Config, environments: Sequence[str] | None, *, supervised: bool) -> None:
@@ -27,7 +20,7 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
         tasks = [
             asyncio.create_task(installation.worker(environments).run()),
             asyncio.create_task(installation.copies.run(environments)),
-            asyncio.create_task(_keep_partitions(installation)),
+            asyncio.create_task(keep_house(chores_of(installation))),
             asyncio.create_task(give_back()),
         ]
         stopped = asyncio.create_task(until_stopped(supervised=supervised))
@@ -37,12 +30,3 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
-
-
-async def _keep_partitions(installation: Installation) -> None:
-    while True:
-        await asyncio.sleep(PARTITIONS_S)
-        try:
-            await installation.ledger.keep_partitions()
-        except StoreUnavailable as e:
-            log.warning("ledger.partitions_not_kept", error=str(e))

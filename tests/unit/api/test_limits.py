@@ -1,6 +1,6 @@
 """Who calls too often is refused, told for how long, and nobody else is."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ class House:
     app: Any
 
     @asynccontextmanager
-    async def caller(self, secret: str | None = V3_KEY, address: str = "192.0.2.7") -> AsyncIterator[httpx.AsyncClient]:
+    async def caller(self, secret: str | None = V3_KEY, address: str = "192.0.2.7") -> AsyncGenerator[httpx.AsyncClient]:
         """Somebody who calls from this address."""
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
@@ -144,7 +144,9 @@ async def test_a_refusal_in_the_envelope_of_v3(house: House) -> None:
         "request_id": answer.headers["x-request-id"],
         "error": {
             "type": "rate_limit_error",
-            "message": "Too many requests of this application: 50 a second are allowed. Wait as long as Retry-After says.",
+            "message": (
+                "Too many requests of this application: 50 a second are allowed. Wait as long as Retry-After says."
+            ),
         },
     }
     assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
