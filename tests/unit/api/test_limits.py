@@ -1,6 +1,6 @@
 """Who calls too often is refused, told for how long, and nobody else is."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,7 +44,9 @@ class House:
     app: Any
 
     @asynccontextmanager
-    async def caller(self, secret: str | None = V3_KEY, address: str = "192.0.2.7") -> AsyncGenerator[httpx.AsyncClient]:
+    async def caller(
+        self, secret: str | None = V3_KEY, address: str = "192.0.2.7"
+    ) -> AsyncGenerator[httpx.AsyncClient]:
         """Somebody who calls from this address."""
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
