@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from mooring.errors import ReadTimeout
 from mooring.net import Endpoint
+from mooring.net.stream import CHUNK
 from mooring.protocols.imap import ImapClient, UidSet
 
 LONG_AGO = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -73,11 +74,14 @@ class Account:
     Attributes:
         hides_uid_next: UIDNEXT is never told.
         repeats_last: ``n:*`` is answered with the last message, whatever n is (RFC 9051 §6.4.8 allows it).
-        leaves_out: UIDs that answers to FETCH FLAGS leave out.
+        leaves_out, holds_back: UIDs that answers to FETCH FLAGS leave out, and such whose body never comes.
+        denies: UIDs whose body nobody gets: a FETCH that names one is answered NO.
+        gives_others: the other bodies of such a FETCH come nevertheless.
+        breaks_at: UIDs at whose body a session is cut.
         refuses: commands that are answered NO: ``STATUS Odd``, ``EXAMINE Odd``, ``UID FETCH``.
         claims: what every search is said to have found, as ESEARCH spells it.
         drops_after: bodies after which a session is cut.
-        commands: what was heard, over all sessions.
+        commands, given: what was heard and how many bytes were read, over all sessions.
     """
 
     boxes: dict[str, Box] = field(default_factory=lambda: {"INBOX": Box()})
@@ -85,10 +89,15 @@ class Account:
     hides_uid_next: bool = False
     repeats_last: bool = False
     leaves_out: set[int] = field(default_factory=set[int])
+    holds_back: set[int] = field(default_factory=set[int])
+    denies: set[int] = field(default_factory=set[int])
+    gives_others: bool = False
+    breaks_at: set[int] = field(default_factory=set[int])
     refuses: set[str] = field(default_factory=set[str])
     claims: str = ""
     drops_after: int | None = None
     commands: list[str] = field(default_factory=list[str])
+    given: int = 0
     sessions: "list[MemoryStream]" = field(default_factory=list["MemoryStream"])
 
     @property
@@ -142,8 +151,9 @@ class MemoryStream:
                     await self._news.wait()
             except TimeoutError as e:
                 raise ReadTimeout("nothing came") from e
-        data = bytes(self._out)
-        self._out.clear()
+        data = bytes(self._out[:CHUNK])
+        del self._out[:CHUNK]
+        self._account.given += len(data)
         return data
 
     async def send(self, data: bytes, *, timeout_s: float | None = None) -> None:
@@ -196,7 +206,15 @@ class MemoryStream:
             case "UID SEARCH":
                 self._say(" ".join(["* SEARCH", *map(str, self._found(words[2:]))]))
             case "UID FETCH":
-                self._fetch(UidSet.parse(words[2]), words[3])
+                uids = UidSet.parse(words[2])
+                is_denied = "BODY" in words[3] and any(
+                    uid in uids for uid in self._selected.letters if self._denies(uid)
+                )
+                if not is_denied or self._account.gives_others:
+                    self._fetch(uids, words[3])
+                if is_denied and not self._is_over:
+                    self._say(f"{tag} NO [SERVERBUG] internal error")
+                    return
             case "IDLE":
                 self._idling = tag
                 self._say("+ idling")
@@ -259,6 +277,9 @@ class MemoryStream:
             case _:
                 yield from (uid for uid, _ in letters)
 
+    def _denies(self, uid: int) -> bool:
+        return uid in self._account.denies
+
     def _fetch(self, uids: UidSet, items: str) -> None:
         wants_body = "BODY" in items
         last = max(self._selected.letters, default=0)
@@ -272,7 +293,9 @@ class MemoryStream:
             if not wants_body:
                 self._say(f"* {number} FETCH ({told})")
                 continue
-            if self._account.drops_after is not None and self._bodies >= self._account.drops_after:
+            if self._denies(uid) or uid in self._account.holds_back:
+                continue
+            if uid in self._account.breaks_at or self._bodies == self._account.drops_after:
                 self._is_over = True
                 return
             self._bodies += 1

@@ -14,7 +14,9 @@ from mooring.grants import Grant
 from mooring.mail import Attachment, MessageFilter, Page, folders_of
 from mooring.store import Database
 from mooring.sync import LiveReader, Mailbox
+from mooring.sync.budget import Means
 from mooring.sync.folder import FolderSync
+from mooring.sync.intake import Cuts
 from mooring.sync.live import LARGEST_LOOK
 from tests.mailhost import Account, Box
 from tests.store.mailboxes import AT, HostSessions, Stored, mail, stored_mailbox
@@ -68,7 +70,8 @@ class Reading:
         client = await self.account.client()
         await self.stored.writer.set_folders(folders_of(self.grant.id, await client.list()))
         for path in paths:
-            await FolderSync(client, self.stored.writer, await self.stored.folder(path)).run(date(2020, 1, 1))
+            folder = await self.stored.folder(path)
+            await FolderSync(client, self.stored.writer, folder, Means(), Cuts()).run(date(2020, 1, 1))
         await client.aclose()
 
 

@@ -15,6 +15,7 @@ from mooring.clock import SystemClock
 from mooring.grants import Grant, by_ids
 from mooring.mail import Message
 from mooring.store import Database
+from mooring.sync.budget import Means
 from mooring.sync.mailbox import MailboxSync
 from tests.mailhost import Account, Box
 from tests.store.calendar_grants import claim
@@ -32,7 +33,7 @@ every_server = pytest.mark.parametrize(
 def held_mailbox(stored: Stored, sessions: HostSessions) -> MailboxSync:
     return MailboxSync(
         stored.db, stored.objects, stored.keys, sessions, SystemClock(),
-        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650),
+        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650), means=Means(),
     )  # fmt: skip
 
 
@@ -331,3 +332,33 @@ async def test_it_ends_when_the_lease_is_lost_or_the_grant_gone(held: Held, dele
         await until_async(ended, what="it ended")
         assert await task is None
         assert deleted or await held.message(99) is None
+
+
+@every_server
+async def test_a_message_that_is_refused_comes_as_soon_as_it_is_due_and_given(
+    held: Held, capabilities: frozenset[str]
+) -> None:
+    held.account.capabilities = capabilities
+    held.account.denies = {2}
+    async with held.running():
+        assert sorted(await held.stored.subjects()) == [n for n in ALL if n[-1] != "1"]
+        assert all(folder.complete_at for folder in await held.stored.writer.folders())
+        held.account.commands.clear()
+        await held.look_again(2)
+        assert not [command for command in held.account.heard("UID FETCH") if "BODY" in command]
+        held.account.denies = set()
+        await held.stored.db.execute("UPDATE passed_over SET again_at = now()")
+        await held.look_again()
+        assert sorted(await held.stored.subjects()) == ALL
+        assert await held.stored.count("passed_over") == 0
+    assert await held.stored.facts() == []
+
+
+async def test_a_message_at_which_the_server_hangs_up_costs_only_itself(held: Held) -> None:
+    held.account.breaks_at = {held.account.inbox.deliver(mail(13))}
+    task = asyncio.create_task(held.sync.run())
+    await until_async(held.is_synced, timeout_s=60, what="all folders are in step, after three sessions")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(await held.stored.subjects()) == ALL
+    assert await held.stored.count("passed_over") == 1

@@ -5,12 +5,13 @@ dials nobody. Start at ``types.py``; what is written is in ``writer.py``, what i
 """
 
 from mooring.mail.cursors import after_cursor, room_in, with_seen, write_cursor
+from mooring.mail.errors import Unstorable
 from mooring.mail.folders import find_special, folders_of
 from mooring.mail.identity import assign_threads, folder_id, message_id
 from mooring.mail.reader import MailReader
 from mooring.mail.records import Arrival, attachment_list, message_date, part_id, party_list, thread_headers
 from mooring.mail.repository.writing import join_thread
-from mooring.mail.types import Attachment, Folder, JsonText, Message, MessageFilter, Page, Party, SpecialUse
+from mooring.mail.types import Attachment, Folder, JsonText, Message, MessageFilter, Obstacle, Page, Party, SpecialUse
 from mooring.mail.writer import MailWriter
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "MailWriter",
     "Message",
     "MessageFilter",
+    "Obstacle",
     "Page",
     "Party",
     "SpecialUse",
+    "Unstorable",
     "after_cursor",
     "assign_threads",
     "attachment_list",

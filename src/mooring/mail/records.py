@@ -77,25 +77,35 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records and the pack that holds their raw messages."""
+    """Records and the pack that holds their raw messages.
+
+    Attributes:
+        failed: what of the messages could not be prepared, by UID.
+    """
 
     pack_id: str
     pack: bytes = field(repr=False)
     records: list[Record] = field(repr=False)
+    failed: dict[int, Exception] = field(default_factory=dict[int, Exception], repr=False)
 
 
 def prepare(grant_id: str, key: DataKey, arrivals: Sequence[Arrival]) -> Batch:
-    """Parse and seal these messages. CPU-bound: call it in a thread."""
+    """Parse and seal these messages; one that we fail with is left out. CPU-bound: call it in a thread."""
     records: list[Record] = []
     sealed: list[bytes] = []
+    failed: dict[int, Exception] = {}
     offset = 0
     for arrival in arrivals:
-        identity = message_id(grant_id, arrival.raw)
-        raw = key.pack(arrival.raw, raw_context(identity))
-        records.append(_record(grant_id, identity, key, arrival, offset, len(raw)))
+        try:
+            identity = message_id(grant_id, arrival.raw)
+            raw = key.pack(arrival.raw, raw_context(identity))
+            records.append(_record(grant_id, identity, key, arrival, offset, len(raw)))
+        except Exception as e:
+            failed[arrival.uid] = e
+            continue
         sealed.append(raw)
         offset += len(raw)
-    return Batch(new_id(), b"".join(sealed), records)
+    return Batch(new_id(), b"".join(sealed), records, failed)
 
 
 def raw_context(identity: str) -> bytes:

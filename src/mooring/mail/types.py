@@ -21,6 +21,23 @@ class SpecialUse(StrEnum):
     IMPORTANT = "\\Important"
 
 
+class Obstacle(StrEnum):
+    """Why a message is passed over."""
+
+    #: it is larger than we take, and stays so
+    TOO_LARGE = "too large"
+    #: the server says no to whoever asks for it
+    REFUSED = "refused"
+    #: the server finds it, and gives nothing
+    LEFT_OUT = "left out"
+    #: the connection ends at it
+    CUT = "cut"
+    #: we fail to read it
+    UNREADABLE = "unreadable"
+    #: the database does not take it
+    UNSTORABLE = "unstorable"
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """One folder of a grant.

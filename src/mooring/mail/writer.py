@@ -1,7 +1,8 @@
 """Writing the stored copy: the objects first, then one fenced transaction with the facts that it makes true."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,16 @@ from mooring.errors import LostOwnership
 from mooring.events import EventType, Fact, append
 from mooring.grants import Grant
 from mooring.jobs import Lease, fenced
+from mooring.mail.errors import Unstorable
 from mooring.mail.identity import assign_threads
 from mooring.mail.records import Arrival, Batch, Record, prepare
 from mooring.mail.repository import writing
-from mooring.mail.types import Folder
-from mooring.store import Connection, Database, ObjectStore
+from mooring.mail.types import Folder, Obstacle
+from mooring.store import UNSTORABLE, Connection, Database, ObjectStore
 from mooring.vault import DataKey
+
+DUE = 50
+"""Messages passed over that are asked for again in one pass; each is a round trip, or more."""
 
 
 def pack_key(grant_id: str, pack_id: str) -> str:
@@ -61,17 +66,17 @@ class MailWriter:
             await self._append(tx, facts)
         return await self.folders()
 
-    async def reset(self, folder: Folder, uid_validity: int) -> None:
+    async def reset(self, folder: Folder, uid_validity: int) -> Folder:
         """Begin the folder anew under this UIDVALIDITY of our mailbox."""
         async with fenced(self._db, self._lease) as tx:
-            await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity, self.origin)
+            return await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity, self.origin)
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
         """Flags by UID of everything stored of the folder."""
         return await writing.stored_flags(self._db, self._grant.id, folder.id)
 
     async def prepare(self, arrivals: Sequence[Arrival]) -> Batch:
-        """Parse and seal these messages, off the event loop."""
+        """Parse and seal these messages, off the event loop; those that cannot be are named as failed."""
         return await asyncio.to_thread(prepare, self._grant.id, self._key, arrivals)
 
     async def add(self, folder: Folder, batch: Batch, *, announce: bool) -> None:
@@ -82,6 +87,8 @@ class MailWriter:
 
         Args:
             announce: they are news, not history: ``message.created`` for each that was not there before.
+        Raises:
+            Unstorable.
         """
         new = {record.id: record for record in batch.records}
         known = await self._known(new)
@@ -92,10 +99,12 @@ class MailWriter:
         try:
             async with fenced(self._db, self._lease) as tx:
                 await self._add(tx, folder, batch, fresh, announce=announce)
-        except LostOwnership:
-            # Perhaps the grant is gone, with all of its objects but this one.
+        except (LostOwnership, *UNSTORABLE) as e:
+            # Nobody else may come to remove it: perhaps the grant is gone, with all of its objects but this one.
             await self._objects.delete(pack)
-            raise
+            if isinstance(e, LostOwnership):
+                raise
+            raise Unstorable(f"the database does not take what {len(batch.records)} messages hold") from e
 
     async def _add(self, tx: Connection, folder: Folder, batch: Batch, fresh: list[Record], *, announce: bool) -> None:
         if fresh:
@@ -137,10 +146,10 @@ class MailWriter:
             if announce:
                 await self._append(tx, [Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed])
 
-    async def mark(self, folder: Folder, *, uid_next: int | None, highest_modseq: int | None, complete: bool) -> None:
+    async def mark(self, folder: Folder, *, uid_next: int | None, highest_modseq: int | None, complete: bool) -> Folder:
         """Write how far the folder has been read."""
         async with fenced(self._db, self._lease) as tx:
-            await writing.mark_folder(
+            return await writing.mark_folder(
                 tx, self._grant.id, folder.id, uid_next=uid_next, highest_modseq=highest_modseq, complete=complete
             )
 
@@ -148,6 +157,27 @@ class MailWriter:
         """Write why the folder cannot be read just now."""
         async with fenced(self._db, self._lease) as tx:
             await writing.fail_folder(tx, self._grant.id, folder.id, error)
+
+    async def pass_over(self, folder: Folder, obstacles: Mapping[int, Obstacle], *, is_news: bool) -> None:
+        """Write why these UIDs are not stored; once more for one that was passed over before."""
+        async with fenced(self._db, self._lease) as tx:
+            await writing.pass_over(tx, self._grant.id, folder.id, obstacles, is_news=is_news)
+
+    async def passed_over(self, folder: Folder) -> list[int]:
+        """The UIDs of the folder that were passed over."""
+        return await writing.passed_over(self._db, self._grant.id, folder.id)
+
+    async def due(self) -> dict[str, dict[int, bool]]:
+        """Of what was passed over, that which is to be asked for again: whether it is news, by folder and UID."""
+        found: dict[str, dict[int, bool]] = defaultdict(dict)
+        for folder, uid, is_news in await writing.due(self._db, self._grant.id, DUE):
+            found[folder][uid] = is_news
+        return found
+
+    async def settle(self, folder: Folder, uids: Iterable[int]) -> None:
+        """These came at last, or are gone."""
+        async with fenced(self._db, self._lease) as tx:
+            await writing.settle(tx, self._grant.id, folder.id, uids)
 
     async def homeless(self) -> set[str]:
         """The messages that lie in no folder just now: on their way to another one, or gone."""

@@ -8,11 +8,12 @@ under names. It knows no query of another room: SQL lives in their ``repository.
 from mooring.store.batches import in_batches
 from mooring.store.database import Connection, Database, DatabaseUrl, Isolation, Notification, Record
 from mooring.store.embedded import EmbeddedPostgres
-from mooring.store.errors import InvalidKey, ObjectMissing, StoreUnavailable
+from mooring.store.errors import UNSTORABLE, InvalidKey, ObjectMissing, StoreUnavailable
 from mooring.store.migrate import migrate
 from mooring.store.objects import ObjectInfo, ObjectStore
 
 __all__ = [
+    "UNSTORABLE",
     "Connection",
     "Database",
     "DatabaseUrl",

@@ -1,5 +1,7 @@
 """What only the store raises."""
 
+import asyncpg
+
 from mooring.errors import MooringError
 
 
@@ -13,3 +15,7 @@ class ObjectMissing(MooringError):
 
 class InvalidKey(MooringError):
     """The name cannot be the name of an object."""
+
+
+UNSTORABLE = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, OverflowError, UnicodeError, TypeError)
+"""What the database raises for values that it does not take, and its driver for those that it cannot hand over."""

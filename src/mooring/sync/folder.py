@@ -6,52 +6,53 @@ changed, what is gone, by the cheapest means that the server offers.
 """
 
 import asyncio
-from collections.abc import Collection, Container, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Container, Iterable, Mapping
 from datetime import date, timedelta
+from types import MappingProxyType
 
-import structlog
-
-from mooring.errors import MooringError, RemoteProtocolError
-from mooring.mail import Arrival, Folder, MailWriter
-from mooring.protocols.imap import FetchedMessage, ImapClient, Selected, UidSet
+from mooring.errors import RemoteProtocolError
+from mooring.mail import Folder, MailWriter
+from mooring.protocols.imap import ImapClient, Selected, UidSet
 from mooring.steps import Steps, gently
+from mooring.sync.budget import Means, Share
+from mooring.sync.intake import Cuts, Intake
+from mooring.sync.line import lasting
 
-log = structlog.get_logger()
-
-BATCH_MESSAGES = 200
-"""Messages of one transaction: below it commits dominate, above it a listing waits needlessly (measured)."""
-BATCH_BYTES = 8 * 1024 * 1024
-"""Bytes of one batch, and so of one pack; what bounds the memory of a fill with large messages."""
 FIRST_BATCH = 50
 """Messages that a fill begins with, the newest: one page, so that a listing has something to show at once."""
 LARGEST_FOLDER = 10_000_000
 """Messages of one window. A server that claims more is not believed, since each costs memory before it is fetched."""
-LARGEST_MESSAGE = 200 * 1024 * 1024
-"""Bytes. A larger message is passed over; common servers take at most 50 to 150 MB."""
 REACH = timedelta(days=3)
 """How much earlier the server may have received a message than its own date says (``mail.records.FUTURE_S``: two
 days), and a day for time zones, which SEARCH leaves aside (RFC 9051 §6.4.4)."""
 STEP = 2048
 """UIDs that are gone through in one step: about 2 ms."""
-BATCHES_AHEAD = 2
-"""Batches that are fetched while one is parsed and another is written."""
+KEEP_S = 30.0
+"""Seconds after which we say something while we wait for our turn, so that no server or NAT forgets us."""
+
+
+NOTHING_DUE: Mapping[int, bool] = MappingProxyType({})
 
 
 class FolderSync:
     """Keeps one folder in step, over a session that is its own for the time being."""
 
-    def __init__(self, client: ImapClient, writer: MailWriter, folder: Folder) -> None:
+    def __init__(self, client: ImapClient, writer: MailWriter, folder: Folder, means: Means, cuts: Cuts) -> None:
         self._client = client
         self._writer = writer
         self._folder = folder
+        self._means = means
+        self._cuts = cuts
+        self._intake = Intake(client, writer, folder, means, cuts)
         self._highest_uid = 0
 
-    async def run(self, since: date) -> None:
+    async def run(self, since: date, again: Mapping[int, bool] = NOTHING_DUE) -> Folder:
         """Fill or follow the folder.
 
         Args:
             since: the first day of the window.
+            again: UIDs that were passed over and are to be tried once more, with whether each was news.
+        Returns: what is known of the folder now.
         """
         folder, previous = self._folder, None
         is_ours = folder.origin == self._writer.origin
@@ -59,16 +60,17 @@ class FolderSync:
             previous = (folder.uid_validity, folder.highest_modseq) if "QRESYNC" in self._client.enabled else None
         selected = await self._client.select(folder.wire_name, read_only=True, since=previous)
         if not is_ours or folder.uid_validity != selected.uid_validity:
-            await self._writer.reset(folder, selected.uid_validity)
-            self._folder = folder = replace(folder, uid_validity=selected.uid_validity, uid_next=None, complete_at=None)
-            previous = None
+            self._folder = folder = await self._writer.reset(folder, selected.uid_validity)
+            previous, again = None, NOTHING_DUE
         if folder.complete_at is None:
             await self._fill(selected, since)
         else:
             await self._follow(selected, asked_qresync=previous is not None)
-        await self._writer.mark(
+        await self._intake.again(again)
+        self._cuts.forget(folder)
+        return await self._writer.mark(
             folder,
-            uid_next=max(selected.uid_next or 0, folder.uid_next or 0, self._highest_uid + 1),
+            uid_next=max(selected.uid_next or 0, folder.uid_next or 0, self._highest_uid + 1, self._intake.highest + 1),
             highest_modseq=selected.highest_modseq,
             complete=True,
         )
@@ -77,7 +79,7 @@ class FolderSync:
         """Copy what the window holds, and whatever is known already and seems to have come here.
 
         What is stored stays stored when the window moves on; after a rename, or under a new UIDVALIDITY, it has
-        to be found again.
+        to be found again. The newest page of every mailbox comes first; the rest of a few at a time.
         """
         stored = await self._writer.stored_flags(self._folder)
         oldest = await self._writer.oldest_homeless()
@@ -90,11 +92,22 @@ class FolderSync:
         if count > LARGEST_FOLDER:
             raise RemoteProtocolError(f"the server claims that there are {count} messages in one folder")
         missing = await gently(wanted.leaving_out(stored))
-        rest, newest = missing.split(FIRST_BATCH)
-        await self._store(newest, announce=False)
-        await self._store(rest, announce=False)
+        rest, newest = missing.without(await self._writer.passed_over(self._folder)).split(FIRST_BATCH)
+        await self._intake.take(newest, announce=False)
+        if rest:
+            with self._means.fills.share() as place:
+                await self._take_place(place)
+                await self._intake.take(rest, announce=False)
         if stored:
             await self._compare(stored)
+
+    async def _take_place(self, place: Share) -> None:
+        turn = asyncio.create_task(place.take(1))
+        try:
+            while not (await asyncio.wait({turn}, timeout=KEEP_S))[0]:
+                await self._client.noop()
+        finally:
+            turn.cancel()
 
     async def _follow(self, selected: Selected, *, asked_qresync: bool) -> None:
         folder = self._folder
@@ -111,7 +124,7 @@ class FolderSync:
             if await self._absent(stored):
                 await self._compare(stored)
         if selected.uid_next is None or folder.uid_next is None or selected.uid_next > folder.uid_next:
-            await self._store(UidSet.since(folder.uid_next or 1), announce=True)
+            await self._intake.take(UidSet.since(folder.uid_next or 1), announce=True)
 
     async def _compare(self, stored: dict[int, frozenset[str]]) -> None:
         """Hold all flags of the folder against the stored ones: works with every server."""
@@ -142,56 +155,6 @@ class FolderSync:
                 self._folder, flags=changed, gone=gone, announce=self._folder.complete_at is not None
             )
 
-    async def _store(self, uids: UidSet, *, announce: bool) -> None:
-        """Fetch, parse and write: three steps of a line, each batch in one of them."""
-        if not uids:
-            return
-        fetched: asyncio.Queue[list[Arrival] | None] = asyncio.Queue(BATCHES_AHEAD)
-        try:
-            async with asyncio.TaskGroup() as line:
-                line.create_task(self._write(fetched, announce))
-                failure = await self._fetch(uids, fetched, newest_first=not announce)
-        except BaseExceptionGroup as failures:
-            # Whatever failed first is the cause; the rest of the line was cancelled for it.
-            raise failures.exceptions[0] from None
-        if failure is not None:
-            raise failure
-
-    async def _fetch(
-        self, uids: UidSet, fetched: asyncio.Queue[list[Arrival] | None], *, newest_first: bool
-    ) -> MooringError | None:
-        """Hand on all that comes, in batches; also what came before a failure, which is returned."""
-        batch: list[Arrival] = []
-        size, failure = 0, None
-        try:
-            async for message in self._client.fetch(uids, max_literal=LARGEST_MESSAGE, newest_first=newest_first):
-                self._highest_uid = max(self._highest_uid, message.uid)
-                arrival = self._arrival(message)
-                if arrival is None:
-                    continue
-                batch.append(arrival)
-                size += len(arrival.raw)
-                if len(batch) >= BATCH_MESSAGES or size >= BATCH_BYTES:
-                    await fetched.put(batch)
-                    batch, size = [], 0
-        except MooringError as e:
-            failure = e
-        if batch:
-            await fetched.put(batch)
-        await fetched.put(None)
-        return failure
-
-    async def _write(self, fetched: asyncio.Queue[list[Arrival] | None], announce: bool) -> None:
-        while (arrivals := await fetched.get()) is not None:
-            await self._writer.add(self._folder, await self._writer.prepare(arrivals), announce=announce)
-
-    def _arrival(self, message: FetchedMessage) -> Arrival | None:
-        if message.body is None:
-            log.warning("sync.message_too_large", folder=self._folder.id, uid=message.uid, size=message.size)
-            return None
-        received = int(message.internal_date.timestamp()) if message.internal_date else 0
-        return Arrival(message.uid, _lasting(message.flags or frozenset()), received, message.body)
-
 
 def _outside(uids: Iterable[int], known: Container[int]) -> Steps[list[int]]:
     """Those of these UIDs that are not known."""
@@ -208,13 +171,8 @@ def _changed(stored: dict[int, frozenset[str]], flags: dict[int, frozenset[str]]
     """The flags of those that are stored with others."""
     found: dict[int, frozenset[str]] = {}
     for number, (uid, now) in enumerate(flags.items(), start=1):
-        if uid in stored and _lasting(now) != stored[uid]:
-            found[uid] = _lasting(now)
+        if uid in stored and lasting(now) != stored[uid]:
+            found[uid] = lasting(now)
         if number % STEP == 0:
             yield
     return found
-
-
-def _lasting(flags: frozenset[str]) -> frozenset[str]:
-    """Flags that say something of the message, and not of the session that looks at it."""
-    return flags - {"\\Recent"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,9 +24,11 @@ from mooring.jobs import Lease, fenced
 from mooring.mail import Folder, MailWriter, SpecialUse, find_special, folders_of
 from mooring.protocols.imap import ImapClient, MailboxStatus
 from mooring.store import Connection, Database, ObjectStore
+from mooring.sync.budget import Means
 from mooring.sync.failures import as_stored
-from mooring.sync.folder import FolderSync
+from mooring.sync.folder import NOTHING_DUE, FolderSync
 from mooring.sync.folders import in_order
+from mooring.sync.intake import Cuts
 
 log = structlog.get_logger()
 
@@ -62,6 +64,7 @@ class MailboxSync:
         grant: Grant,
         lease: Lease,
         window: timedelta,
+        means: Means,
     ) -> None:
         self._db = db
         self._objects = objects
@@ -71,6 +74,8 @@ class MailboxSync:
         self._grant = grant
         self._lease = lease
         self._window = window
+        self._means = means
+        self._cuts = Cuts()
         self._waiting: asyncio.Future[object] | None = None
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
         self._sought: set[str] = set()
@@ -120,6 +125,7 @@ class MailboxSync:
         left its folder only now may have gone to one that was looked at before: the next pass finds it there.
         """
         self._sought = await writer.homeless()
+        due = await writer.due()
         attempt.stage = "list"
         listed = await client.list(with_status=True)
         if not listed:
@@ -130,9 +136,9 @@ class MailboxSync:
         is_whole = True
         for folder in folders:
             if folder.selectable:
-                is_whole &= await self._look_at(client, writer, folder, told.get(folder.wire_name)) or _is_closed(
-                    folder
-                )
+                status = told.get(folder.wire_name)
+                is_read = await self._look_at(client, writer, folder, status, due.get(folder.id, {}))
+                is_whole &= is_read or _is_closed(folder)
         if is_whole:
             await writer.sweep(self._sought)
         async with fenced(self._db, self._lease) as tx:
@@ -141,18 +147,23 @@ class MailboxSync:
                 await self._tell(tx, EventType.GRANT_UPDATED)
 
     async def _look_at(
-        self, client: ImapClient, writer: MailWriter, folder: Folder, status: MailboxStatus | None
+        self,
+        client: ImapClient,
+        writer: MailWriter,
+        folder: Folder,
+        status: MailboxStatus | None,
+        due: Mapping[int, bool],
     ) -> bool:
-        """Bring one folder in step, if its counters moved; False when the server refuses this one."""
+        """Bring one folder in step, if its counters moved or something of it is due; False when it is refused."""
         try:
             status = status or await client.status(folder.wire_name)
         except ServerRefused as e:
             await self._refused(writer, folder, e)
             return False
         is_ours = folder.origin == writer.origin
-        if is_ours and self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
+        if is_ours and not due and self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
             return True
-        if not await self._sync_folder(client, writer, folder):
+        if not await self._sync_folder(client, writer, folder, due):
             return False
         if status.highest_modseq is None or "QRESYNC" not in client.enabled:
             self._counters[folder.id] = (status, asyncio.get_running_loop().time())
@@ -198,12 +209,14 @@ class MailboxSync:
             self._waiting = None
         return True
 
-    async def _sync_folder(self, client: ImapClient, writer: MailWriter, folder: Folder) -> bool:
+    async def _sync_folder(
+        self, client: ImapClient, writer: MailWriter, folder: Folder, due: Mapping[int, bool] = NOTHING_DUE
+    ) -> bool:
         """One folder; False when the server refuses this one, which does not keep us from the others."""
         since = (self._clock.now() - self._window).date()
         client.take_events()  # they speak of the mailbox that was selected until now, which is compared anyway
         try:
-            await FolderSync(client, writer, folder).run(since)
+            await FolderSync(client, writer, folder, self._means, self._cuts).run(since, due)
         except ServerRefused as e:
             await self._refused(writer, folder, e)
             return False

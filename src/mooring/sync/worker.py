@@ -10,6 +10,7 @@ from mooring.errors import MooringError
 from mooring.grants import CalendarServer, Grant, Keys, Sessions, by_ids
 from mooring.jobs import Holder, Lease, LeaseKind
 from mooring.store import Database, ObjectStore
+from mooring.sync.budget import Means
 from mooring.sync.calendars import CalendarSync
 from mooring.sync.mailbox import MailboxSync
 
@@ -46,6 +47,7 @@ class Worker:
         self._holder = holder
         self._environments = environments
         self._window = window
+        self._means = Means()
         self._tasks: dict[Lease, asyncio.Task[None]] = {}
         self._mailboxes: dict[Lease, MailboxSync] = {}
         self._nudges: dict[Lease, int] = {}
@@ -91,6 +93,7 @@ class Worker:
                 grant=grant,
                 lease=lease,
                 window=self._window,
+                means=self._means,
             )
             self._mailboxes[lease] = mailbox
             self._tasks[lease] = asyncio.create_task(self._guarded(mailbox, grant, lease))

@@ -330,3 +330,51 @@ async def test_an_alert_in_between_is_kept() -> None:
     (alert,) = client.take_events()
     assert isinstance(alert, StatusResponse)
     assert alert.text.code == "ALERT"
+
+
+async def test_room_is_made_for_a_message_before_more_of_it_is_read() -> None:
+    client, stream = await selected(
+        f"C: M3 UID FETCH 1:3 {ITEMS}",
+        message(1, b"s" * 10),
+        message(2, b"x" * 1000),
+        message(3, b"y" * 500),
+        "S: M3 OK done",
+        chunk=200,
+    )
+    asked: list[tuple[int, int]] = []
+    came: list[int] = []
+
+    async def make_room(size: int) -> None:
+        asked.append((len(came), size))
+
+    async for fetched in client.fetch([1, 2, 3], make_room=make_room):
+        came.append(fetched.uid)
+    assert came == [1, 2, 3]
+    assert set(asked) == {(1, 1000), (2, 500)}
+    stream.assert_done()
+
+
+async def test_a_body_that_is_thrown_away_needs_no_room() -> None:
+    client, _ = await selected(f"C: M3 UID FETCH 1 {ITEMS}", message(1, b"x" * 1000), "S: M3 OK done", chunk=200)
+
+    async def make_room(size: int) -> None:
+        raise AssertionError(f"for {size} bytes")
+
+    [fetched] = [m async for m in client.fetch([1], max_literal=999, make_room=make_room)]
+    assert fetched.truncated
+
+
+async def test_a_fetch_says_what_was_refused_and_what_was_under_way() -> None:
+    client, _ = await selected(
+        f"C: M3 UID FETCH 1:{BATCH} {ITEMS}",
+        f"C: M4 UID FETCH {BATCH + 1}:{2 * BATCH} {ITEMS}",
+        message(1, b"one"),
+        "S: M3 NO not all of them",
+        message(BATCH + 1, b"two"),
+        END,
+    )
+    fetch = client.fetch(UidSet.between(1, 3 * BATCH))
+    with pytest.raises(ConnectionLost):
+        assert [m.uid async for m in fetch] == []
+    assert fetch.refused == UidSet.between(1, BATCH)
+    assert fetch.under_way == UidSet.between(BATCH + 1, 2 * BATCH)

@@ -1,15 +1,25 @@
 """The stored copy of one folder, in memory, as a MailWriter writes it."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
-from mooring.mail import Arrival, Folder, MailWriter, folder_id
-from mooring.mail.records import Batch
-from mooring.sync.folder import FolderSync
+from mooring.mail import Arrival, Folder, MailWriter, Obstacle, Unstorable, folder_id
+from mooring.mail.identity import ThreadHeaders
+from mooring.mail.records import Batch, Record
+from mooring.sync.budget import Means
+from mooring.sync.folder import NOTHING_DUE, FolderSync
+from mooring.sync.intake import Cuts
 from tests.mailhost import Account
 
 WINDOW = date(2020, 1, 1)
+
+
+def _open() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass
@@ -21,6 +31,10 @@ class Copy(MailWriter):
         batches: the contents in the order in which they were written.
         news, changes: what was announced: contents, and UIDs.
         homeless_since: the date of the oldest message that lies nowhere.
+        unreadable, unstorable: contents that we fail with.
+        passed: what was passed over, by UID, and how often.
+        gate: while it is not set, nothing is written.
+        settled: what was passed over before, and came at last or is gone.
     """
 
     folder: Folder
@@ -31,6 +45,13 @@ class Copy(MailWriter):
     homeless_since: datetime | None = None
     prepared: Sequence[Arrival] = ()
     origin: str = "ann at imap.test"
+    unreadable: set[bytes] = field(default_factory=set[bytes])
+    unstorable: set[bytes] = field(default_factory=set[bytes])
+    passed: dict[int, list[Obstacle]] = field(default_factory=dict[int, list[Obstacle]])
+    settled: list[int] = field(default_factory=list[int])
+    gate: asyncio.Event = field(default_factory=_open)
+    means: Means = field(default_factory=Means)
+    cuts: Cuts = field(default_factory=Cuts)
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
         return {uid: flags for uid, (_, flags) in sorted(self.held.items())}
@@ -38,8 +59,9 @@ class Copy(MailWriter):
     async def oldest_homeless(self) -> datetime | None:
         return self.homeless_since
 
-    async def reset(self, folder: Folder, uid_validity: int) -> None:
+    async def reset(self, folder: Folder, uid_validity: int) -> Folder:
         self.held.clear()
+        self.passed.clear()
         self.folder = replace(
             self.folder,
             uid_validity=uid_validity,
@@ -48,12 +70,17 @@ class Copy(MailWriter):
             highest_modseq=None,
             complete_at=None,
         )
+        return self.folder
 
     async def prepare(self, arrivals: Sequence[Arrival]) -> Batch:
-        self.prepared = arrivals
-        return Batch("", b"", [])
+        await self.gate.wait()
+        self.prepared = [arrival for arrival in arrivals if arrival.raw not in self.unreadable]
+        failed: dict[int, Exception] = {a.uid: ValueError("odd") for a in arrivals if a.raw in self.unreadable}
+        return Batch("", b"", list(map(_record, self.prepared)), failed)
 
     async def add(self, folder: Folder, batch: Batch, *, announce: bool) -> None:
+        if any(arrival.raw in self.unstorable for arrival in self.prepared):
+            raise Unstorable("not these")
         known = {raw for raw, _ in self.held.values()}
         self.batches.append([arrival.raw for arrival in self.prepared])
         for arrival in self.prepared:
@@ -71,19 +98,30 @@ class Copy(MailWriter):
         if announce:
             self.changes += [*flags, *gone]
 
-    async def mark(self, folder: Folder, *, uid_next: int | None, highest_modseq: int | None, complete: bool) -> None:
+    async def pass_over(self, folder: Folder, obstacles: Mapping[int, Obstacle], *, is_news: bool) -> None:
+        for uid, obstacle in obstacles.items():
+            self.passed.setdefault(uid, []).append(obstacle)
+
+    async def passed_over(self, folder: Folder) -> list[int]:
+        return list(self.passed)
+
+    async def settle(self, folder: Folder, uids: Iterable[int]) -> None:
+        self.settled += uids
+
+    async def mark(self, folder: Folder, *, uid_next: int | None, highest_modseq: int | None, complete: bool) -> Folder:
         self.folder = replace(
             self.folder,
             uid_next=uid_next or self.folder.uid_next,
             highest_modseq=highest_modseq or self.folder.highest_modseq,
             complete_at=datetime(2026, 1, 1, tzinfo=UTC) if complete else self.folder.complete_at,
         )
+        return self.folder
 
-    async def follow(self, account: Account, since: date = WINDOW) -> None:
+    async def follow(self, account: Account, since: date = WINDOW, again: Mapping[int, bool] = NOTHING_DUE) -> None:
         """One run over the folder, in a session of its own."""
         client = await account.client()
         try:
-            await FolderSync(client, self, self.folder).run(since)
+            await FolderSync(client, self, self.folder, self.means, self.cuts).run(since, again)
         finally:
             await client.aclose()
 
@@ -92,6 +130,13 @@ class Copy(MailWriter):
         assert self.held == {
             uid: (letter.raw, frozenset(letter.flags)) for uid, letter in account.inbox.letters.items()
         }
+
+
+def _record(arrival: Arrival) -> Record:
+    return Record(
+        id="", uid=arrival.uid, flags=arrival.flags, headers=ThreadHeaders("", ()), date=0, received_at=0, subject="",
+        addresses=(b"", b"", b"", b"", b""), snippet="", attachments=b"", has_attachments=False, body=b"",
+    )  # fmt: skip
 
 
 def empty_copy(name: str = "INBOX") -> Copy:

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from mooring.errors import ConnectionLost, RemoteProtocolError, ServerRefused
-from mooring.sync.folder import BATCH_MESSAGES, FIRST_BATCH
+from mooring.sync.folder import FIRST_BATCH
+from mooring.sync.line import BATCH_MESSAGES
 from tests.mailhost import Account
 from tests.unit.sync.copies import Copy, empty_copy
 

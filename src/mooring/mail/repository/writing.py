@@ -3,7 +3,7 @@
 Every function here runs in a transaction that its caller has fenced: one writer for each grant.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from mooring.mail.identity import ThreadHeaders, assign_threads
 from mooring.mail.records import Batch, Record
-from mooring.mail.types import Folder
+from mooring.mail.types import Folder, Obstacle
 from mooring.steps import Steps, gently
 from mooring.store import Connection, Database
 from mooring.store import Record as Row
@@ -70,21 +70,23 @@ async def delete_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
 
 async def empty_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
     """Forget every place in the folder; the messages wait to be found again, here or elsewhere."""
+    await tx.execute("DELETE FROM passed_over WHERE grant_id = $1 AND folder_id = $2", grant_id, folder_id)
     rows = await tx.fetch(
         "DELETE FROM placements WHERE grant_id = $1 AND folder_id = $2 RETURNING message_id", grant_id, folder_id
     )
     await refresh_messages(tx, grant_id, {row["message_id"] for row in rows})
 
 
-async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int, origin: str) -> None:
+async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int, origin: str) -> Folder:
     """Begin a folder anew under this UIDVALIDITY (RFC 9051 §2.3.1.1): no UID of before means anything now."""
     await empty_folder(tx, grant_id, folder_id)
-    await tx.execute(
-        """UPDATE folders SET uid_validity = $3, origin = $4, uid_next = NULL, highest_modseq = NULL,
-               complete_at = NULL
-           WHERE grant_id = $1 AND id = $2""",
+    row = await tx.fetchrow(
+        f"""UPDATE folders f SET uid_validity = $3, origin = $4, uid_next = NULL, highest_modseq = NULL,
+                complete_at = NULL
+            WHERE grant_id = $1 AND id = $2 RETURNING {_FOLDER}""",
         grant_id, folder_id, uid_validity, origin,
     )  # fmt: skip
+    return folder_of(row)
 
 
 async def mark_folder(
@@ -95,15 +97,16 @@ async def mark_folder(
     uid_next: int | None = None,
     highest_modseq: int | None = None,
     complete: bool = False,
-) -> None:
+) -> Folder:
     """Write that the folder has been read: as far as its newest, or (``complete``) to its end."""
-    await tx.execute(
-        """UPDATE folders SET fetched_at = coalesce(fetched_at, now()), synced_at = now(), error = NULL,
-               uid_next = coalesce($3, uid_next), highest_modseq = coalesce($4, highest_modseq),
-               complete_at = CASE WHEN $5 THEN coalesce(complete_at, now()) ELSE complete_at END
-           WHERE grant_id = $1 AND id = $2""",
+    row = await tx.fetchrow(
+        f"""UPDATE folders f SET fetched_at = coalesce(fetched_at, now()), synced_at = now(), error = NULL,
+                uid_next = coalesce($3, uid_next), highest_modseq = coalesce($4, highest_modseq),
+                complete_at = CASE WHEN $5 THEN coalesce(complete_at, now()) ELSE complete_at END
+            WHERE grant_id = $1 AND id = $2 RETURNING {_FOLDER}""",
         grant_id, folder_id, uid_next, highest_modseq, complete,
     )  # fmt: skip
+    return folder_of(row)
 
 
 async def fail_folder(tx: Connection, grant_id: str, folder_id: str, error: dict[str, Any]) -> None:
@@ -129,6 +132,49 @@ def _flags_by_uid(rows: Sequence[Row]) -> Steps[dict[int, frozenset[str]]]:
             found[uid] = shared.get(words) or shared.setdefault(words, frozenset(words))
         yield
     return found
+
+
+async def pass_over(
+    tx: Connection, grant_id: str, folder_id: str, obstacles: Mapping[int, Obstacle], *, is_news: bool
+) -> None:
+    """Write why these UIDs are not stored. Each is due after a minute, then eight times as late, at most a week."""
+    await tx.execute(
+        """INSERT INTO passed_over (grant_id, folder_id, uid, reason, is_news, again_at)
+           SELECT $1, $2, u.uid, u.reason, $5,
+                  CASE WHEN u.reason = $6 THEN timestamptz 'infinity' ELSE now() + interval '1 minute' END
+           FROM unnest($3::bigint[], $4::text[]) AS u (uid, reason)
+           ON CONFLICT (grant_id, folder_id, uid) DO UPDATE
+           SET reason = excluded.reason, strikes = passed_over.strikes + 1,
+               again_at = CASE WHEN isfinite(excluded.again_at)
+                               THEN now() + least(interval '1 minute' * 8 ^ least(passed_over.strikes, 5),
+                                                  interval '7 days')
+                               ELSE excluded.again_at END""",
+        grant_id, folder_id, list(obstacles), list(obstacles.values()), is_news, Obstacle.TOO_LARGE,
+    )  # fmt: skip
+
+
+async def settle(tx: Connection, grant_id: str, folder_id: str, uids: Iterable[int]) -> None:
+    """Forget that these were passed over."""
+    await tx.execute(
+        "DELETE FROM passed_over WHERE grant_id = $1 AND folder_id = $2 AND uid = ANY ($3)",
+        grant_id, folder_id, list(uids),
+    )  # fmt: skip
+
+
+async def passed_over(db: Database | Connection, grant_id: str, folder_id: str) -> list[int]:
+    """The UIDs of the folder that were passed over."""
+    rows = await db.fetch("SELECT uid FROM passed_over WHERE grant_id = $1 AND folder_id = $2", grant_id, folder_id)
+    return [row["uid"] for row in rows]
+
+
+async def due(db: Database | Connection, grant_id: str, limit: int) -> list[tuple[str, int, bool]]:
+    """Folder, UID and whether it is news of what was passed over and is to be asked for again."""
+    rows = await db.fetch(
+        """SELECT folder_id, uid, is_news FROM passed_over WHERE grant_id = $1 AND again_at <= now()
+           ORDER BY again_at LIMIT $2""",
+        grant_id, limit,
+    )  # fmt: skip
+    return [(row["folder_id"], row["uid"], row["is_news"]) for row in rows]
 
 
 async def known_threads(tx: Connection, grant_id: str, headers: Iterable[str]) -> dict[str, str]:

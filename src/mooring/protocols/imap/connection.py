@@ -188,6 +188,11 @@ class Connection:
         self.capabilities = None
 
     @property
+    def announced(self) -> int:
+        """Bytes of literals that the response under way will have once it is whole."""
+        return self._framer.announced
+
+    @property
     def is_between_responses(self) -> bool:
         """Whether an end of the stream here would cut nothing off."""
         return self._framer.is_between_responses

@@ -29,6 +29,8 @@ MAX_VANISHED = 1_000_000
 _IN_FLIGHT = 2
 """Commands on the way at once; a third hides no further latency."""
 
+MakeRoom = Callable[[int], Awaitable[None]]
+
 _SECTIONS = frozenset({"", "HEADER", "TEXT"})
 
 
@@ -49,11 +51,13 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         "_items",
         "_modifiers",
         "_ready",
+        "_refused",
         "_room_for_vanished",
-        "_tags",
         "_uids",
+        "_unanswered",
         "_vanished",
         "_wants_body",
+        "make_room",
         "max_literal",
         "silence_s",
     )
@@ -68,6 +72,7 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         max_literal: int | None,
         silence_s: float,
         newest_first: bool = False,
+        make_room: MakeRoom | None = None,
     ) -> None:
         self._advance = advance
         self._uids = uids
@@ -76,10 +81,12 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         self._wants_body = max_literal is not None
         self.max_literal = MAX_LITERALS if max_literal is None else max_literal
         self.silence_s = silence_s
+        self.make_room = make_room
         size = BATCH if self._wants_body else MAX_UID
         self._batches = uids.batches_from_the_top(size) if newest_first else uids.batches(size)
         self._ready: deque[FetchedMessage] = deque()
-        self._tags: set[str] = set()
+        self._unanswered: dict[str, UidSet] = {}
+        self._refused: list[UidSet] = []
         self._failure: MooringError | None = None
         self._vanished: list[UidSet] = []
         self._room_for_vanished = MAX_VANISHED
@@ -90,6 +97,16 @@ class FetchStream(AsyncIterator[FetchedMessage]):
     def vanished(self) -> UidSet:
         """The UIDs that are gone, if the fetch asked for them; complete once the stream has come to its end."""
         return UidSet.union(self._vanished)
+
+    @property
+    def refused(self) -> UidSet:
+        """The batches that the server refused; some of their messages may have come nevertheless."""
+        return UidSet.union(self._refused)
+
+    @property
+    def under_way(self) -> UidSet:
+        """The first of the batches that were asked for and are not answered to their end."""
+        return next(iter(self._unanswered.values()), UidSet())
 
     def __aiter__(self) -> "FetchStream":
         return self
@@ -117,32 +134,35 @@ class FetchStream(AsyncIterator[FetchedMessage]):
     @property
     def is_over(self) -> bool:
         """Whether all that was asked for is answered, and nothing more will be asked for."""
-        return self._is_exhausted and not self._tags
+        return self._is_exhausted and not self._unanswered
 
-    def next_command(self) -> Command | None:
+    def next_batch(self) -> UidSet | None:
         """The next batch to ask for, unless enough is on the way."""
         self._is_begun = True
-        if len(self._tags) >= _IN_FLIGHT or self._is_exhausted:
+        if len(self._unanswered) >= _IN_FLIGHT or self._is_exhausted:
             return None
         batch = next(self._batches, None)
-        if batch is None:
-            self._is_exhausted = True
-            return None
+        self._is_exhausted = batch is None
+        return batch
+
+    def command(self, batch: UidSet) -> Command:
+        """What asks for it."""
         arguments = [str(batch), self._items, self._modifiers] if self._modifiers else [str(batch), self._items]
         return Command(Verb.UID_FETCH, *arguments)
 
-    def sent(self, tag: str) -> None:
-        """Remember that this tag is ours."""
-        self._tags.add(tag)
+    def sent(self, tag: str, batch: UidSet) -> None:
+        """Remember that the command of this tag is ours, and what it asked for."""
+        self._unanswered[tag] = batch
 
     def take(self, event: Event, host: str) -> bool:
         """Take in what belongs to this fetch; False when it does not."""
         match event:
             case FetchedMessage() if self._is_answer(event):
                 self._ready.append(event)
-            case Tagged(tag=tag) if tag in self._tags:
-                self._tags.discard(tag)
+            case Tagged(tag=tag) if tag in self._unanswered:
+                batch = self._unanswered.pop(tag)
                 if event.status is not Status.OK:
+                    self._refused.append(batch)
                     self._failure = self._failure or refusal(host, Verb.UID_FETCH, event)
                     self._is_exhausted = True
             case Vanished(uids=uids, earlier=True):
@@ -172,6 +192,7 @@ class Fetching(Session):
         section: str = "",
         max_literal: int = MAX_BODY,
         newest_first: bool = False,
+        make_room: MakeRoom | None = None,
         silence_s: float = COMMAND_S,
     ) -> FetchStream:
         """Messages with flags, dates, sizes and bodies; reading them does not mark them as seen.
@@ -180,6 +201,7 @@ class Fetching(Session):
             section: ``""`` for the whole message as it is, ``HEADER`` or ``TEXT`` for that part.
             max_literal: bytes; a larger body is thrown away while it is read, and its message says ``truncated``.
             newest_first: the batch with the highest UIDs first; only for a set that is not open at its end.
+            make_room: awaited with the size of a message that does not come in one piece, before more of it is read.
             silence_s: seconds that the server may stay silent.
         """
         if section not in _SECTIONS:
@@ -192,6 +214,7 @@ class Fetching(Session):
             max_literal=max_literal,
             silence_s=silence_s,
             newest_first=newest_first,
+            make_room=make_room,
         )
 
     def fetch_flags(
@@ -234,14 +257,16 @@ class Fetching(Session):
                 await self._ask_for_more(fetch)
                 if not fetch.is_waiting:
                     break
+                if fetch.make_room is not None and self._wire.announced:
+                    await fetch.make_room(self._wire.announced)
                 await self._read(fetch.silence_s)
             if fetch.is_over:
                 self._owner = None
                 self._wire.expect_sizes()
 
     async def _ask_for_more(self, fetch: FetchStream) -> None:
-        while (command := fetch.next_command()) is not None:
-            fetch.sent(self._wire.start(command))
+        while (batch := fetch.next_batch()) is not None:
+            fetch.sent(self._wire.start(fetch.command(batch)), batch)
             await self._flush(self._deadline(fetch.silence_s))
 
     async def _hear(self, fetch: FetchStream) -> None:

@@ -107,6 +107,11 @@ class Framer:
         return rest
 
     @property
+    def announced(self) -> int:
+        """Bytes that the literals of the response under way hold or will hold, without those that are thrown away."""
+        return self._kept
+
+    @property
     def is_between_responses(self) -> bool:
         """Whether the connection could end here without cutting anything off."""
         return not (self._pieces or self._partial or self._missing >= 0)

@@ -5,7 +5,7 @@ a range, and whatever takes long with them can be done in steps.
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import merge
@@ -155,6 +155,16 @@ class UidSet:
     def top(self) -> int:
         """The highest of them, or 0."""
         return self.lasts[-1] if self.lasts else 0
+
+    @property
+    def bottom(self) -> int:
+        """The lowest of them, or 0."""
+        return self.firsts[0] if self.firsts else 0
+
+    def first_from(self, uid: int) -> int:
+        """The lowest of them that is not below this one, or 0."""
+        at = bisect_left(self.lasts, uid)
+        return max(uid, self.firsts[at]) if at < len(self.firsts) else 0
 
     def without(self, uids: Iterable[int]) -> "UidSet":
         """What is left without these; it costs by how many they are, not by how much the set claims to hold."""
