@@ -44,7 +44,8 @@ def configuration(
 ) -> str:
     """A ``mooring.toml`` with the laboratory's addresses as its pools; a pool without addresses is not declared."""
     parts = [
-        f'[server]\nlisten = "127.0.0.1:{port}"\n',
+        # The tests look at states as often as they like.
+        f'[server]\nlisten = "127.0.0.1:{port}"\nrate_limits = false\n',
         '[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16"]\n',
         extra,
     ]

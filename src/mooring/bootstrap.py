@@ -19,6 +19,7 @@ from mooring.egress import (
     Dialer,
     DialerPolicy,
     Ledger,
+    SharedResolver,
     arm_tripwire,
     check_plumbing,
     database_endpoints,
@@ -153,7 +154,7 @@ async def _build(
         forbidden=frozenset(own),
         subset=config.policy.subset,
     )
-    dialer = Dialer(db, ledger, clock, policy)
+    dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver())
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)

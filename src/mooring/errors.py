@@ -12,6 +12,7 @@
     │  ├ NoSource                      unknown pool, empty pool, wrong address family
     │  ├ SourceUnavailable             address not on this host, proxy unreachable, unhealthy
     │  ├ ProxyRefused                  the proxy answered, and said no
+    │  ├ ResolverBusy                  no thread was free to look a name up
     │  └ LedgerUnavailable             no ledger, no dial
     ├ TargetNotAllowed                 the address that a name led to is one we never dial
     ├ ProtocolError                    the peer broke its protocol, or refused within it
@@ -157,6 +158,10 @@ class SourceUnavailable(EgressError):
 
 class ProxyRefused(EgressError):
     """The source's proxy answered and refused to carry the connection."""
+
+
+class ResolverBusy(EgressError):
+    """Too many look-ups were under way, so the name was not looked up in time; its name server is not to blame."""
 
 
 class LedgerUnavailable(EgressError):

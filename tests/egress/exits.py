@@ -21,7 +21,18 @@ from mooring.config import (
     SourceConfig,
     Via,
 )
-from mooring.egress import Caller, Dial, Dialer, DialerPolicy, Ledger, LedgerEntry, Outcome, Traffic
+from mooring.egress import (
+    Caller,
+    Dial,
+    Dialer,
+    DialerPolicy,
+    Ledger,
+    LedgerEntry,
+    Outcome,
+    SharedResolver,
+    Traffic,
+)
+from mooring.egress.carriers import Resolver
 from mooring.egress.types import Timeouts
 from mooring.errors import NameNotFound
 from mooring.net.listener import AdmittingListener
@@ -67,7 +78,7 @@ class Names:
         self._answers = {name: list(turns) for name, turns in answers.items()}
         self.asked: list[str] = []
 
-    async def __call__(self, host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
+    async def __call__(self, host: str, port: int, *, timeout_s: float, application_id: str = "") -> list[IPAddress]:
         self.asked.append(host)
         turns = self._answers.get(host)
         if not turns:
@@ -90,15 +101,14 @@ class Exits:
         environment: EnvironmentName = STATIC,
         allow: tuple[IPNetwork, ...] = LOOPBACK,
         forbidden: frozenset[tuple[str, int]] = frozenset(),
-        names: Names | None = None,
+        names: Resolver | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> Dialer:
         """A dialer with one pool of these sources (by default, the first of ours)."""
         pool = PoolConfig(environment, sources or (bound(SOURCES[0]),))
         policy = DialerPolicy((pool,), allow=allow, forbidden=forbidden)
-        if names is None:
-            return Dialer(self.database, self.ledger, self.clock, policy, timeouts=timeouts)
-        return Dialer(self.database, self.ledger, self.clock, policy, resolve=names, timeouts=timeouts)
+        resolve = names or SharedResolver()
+        return Dialer(self.database, self.ledger, self.clock, policy, resolve=resolve, timeouts=timeouts)
 
     async def entries(self) -> list[LedgerEntry]:
         """The whole ledger, oldest first."""

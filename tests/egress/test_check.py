@@ -91,7 +91,29 @@ async def test_a_reflector_that_does_not_reflect_is_not_a_verdict_about_the_sour
     assert "could not be asked" in found.verdict
 
 
-@pytest.mark.parametrize("reflector", ["reflector.test", "ftp://reflector.test/", "://"])
+async def test_a_reflector_that_never_ends_is_read_no_further_than_its_beginning(exits: Exits) -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + writer.get_extra_info("peername")[0].encode() + b"\n")
+        while True:
+            writer.write(b"x" * 4096)
+            await writer.drain()
+
+    async with serving(endless) as server:
+        (found,) = await check(exits, f"http://{SERVER}:{server.port}/", bound(SOURCES[0]))
+    assert (found.seen, found.ok) == (SOURCES[0], True)
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://xn--a/", "http://169.254.169.254/"])
+async def test_a_reflector_that_points_elsewhere_is_not_followed(exits: Exits, location: str) -> None:
+    async with serving(answering("HTTP/1.1 302 Found", f"Location: {location}")) as server:
+        (found,) = await check(exits, f"http://{SERVER}:{server.port}/", bound(SOURCES[0]))
+        assert len(server.seen) == 1
+    assert (found.ok, found.seen) == (False, "")
+    assert found.verdict.startswith("the reflector")
+
+
+@pytest.mark.parametrize("reflector", ["reflector.test", "ftp://reflector.test/", "://", "http://xn--a/", "http:///"])
 async def test_a_reflector_is_a_url(exits: Exits, reflector: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a URL"):
         await check(exits, reflector, bound(SOURCES[0]))

@@ -1,15 +1,27 @@
 """Whatever keeps a connection from leaving as meant: nothing is dialled, and the ledger says why."""
 
+import asyncio
 import resource
 import socket
+import threading
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
 
-from mooring.config import Carrier, EnvironmentName, Generation, PoolConfig, SourceConfig
-from mooring.egress import Dialer, DialerPolicy, Outcome, check_plumbing, database_endpoints
-from mooring.errors import ConfigError, NoSource, SourceUnavailable, TargetNotAllowed
+from mooring.config import Carrier, EnvironmentName, Generation, IPAddress, PoolConfig, SourceConfig
+from mooring.egress import Caller, Dialer, DialerPolicy, Outcome, SharedResolver, check_plumbing, database_endpoints
+from mooring.egress.dialer import ADDRESSES_TRIED
+from mooring.egress.targets import MOST_ADDRESSES
+from mooring.errors import (
+    ConfigError,
+    ConnectionRefused,
+    NoSource,
+    ResolverBusy,
+    ResolverTimeout,
+    SourceUnavailable,
+    TargetNotAllowed,
+)
 from mooring.net.listener import free_port
 from mooring.store import DatabaseUrl
 from tests.egress.exits import (
@@ -19,6 +31,7 @@ from tests.egress.exits import (
     SERVER,
     SOURCES,
     STATIC,
+    TIMEOUTS,
     UNPLUMBED,
     Exits,
     Names,
@@ -45,8 +58,9 @@ async def test_an_unknown_pool(exits: Exits, server: Server, asked: EnvironmentN
 
 async def test_an_empty_pool(exits: Exits, server: Server) -> None:
     policy = DialerPolicy((PoolConfig(STATIC, ()),))
+    dialer = Dialer(exits.database, exits.ledger, exits.clock, policy, resolve=Names({SERVER: [[SERVER]]}))
     with pytest.raises(NoSource, match="has no source"):
-        await Dialer(exits.database, exits.ledger, exits.clock, policy).dial(dial_to(SERVER, server.port))
+        await dialer.dial(dial_to(SERVER, server.port))
     assert server.seen == []
     assert (await exits.undialled()).cause == "empty_pool"
 
@@ -116,6 +130,32 @@ async def test_a_server_of_the_other_family_only(exits: Exits, server: Server) -
     assert (await exits.undialled()).cause == "wrong_family"
 
 
+async def test_a_name_that_no_thread_was_free_for_is_ours_and_a_silent_name_server_theirs(exits: Exits) -> None:
+    silence = threading.Event()
+
+    def find(host: str, port: int) -> list[IPAddress]:
+        if host == "dead.test":
+            silence.wait(30)
+        return [ip_address(SERVER)]
+
+    names, timeouts = SharedResolver(find, threads=2, share=1), replace(TIMEOUTS, resolve_s=0.2)
+    dialer = exits.dialer(names=names, timeouts=timeouts)
+    others = dial_to("mail.test", 993, caller=Caller("another application", "its subject"))
+    try:
+        told = await asyncio.gather(
+            *(dialer.dial(dial_to(host, 993)) for host in ("dead.test", "mail.test")), return_exceptions=True
+        )
+        assert [str(route.remote) for route in await dialer.explain(others)] == [SERVER]
+    finally:
+        silence.set()
+    assert [type(error) for error in told] == [ResolverTimeout, ResolverBusy]
+    found = {entry.host: (entry.outcome, entry.phase, entry.cause) for entry in await exits.entries()}
+    assert found == {
+        "dead.test": (Outcome.FAILED, "resolve", "timeout"),
+        "mail.test": (Outcome.NOT_DIALLED, "", "resolver_busy"),
+    }
+
+
 async def test_names_are_looked_up_once_and_only_what_was_judged_is_dialled(exits: Exits) -> None:
     # The name server's second answer would lead inside.
     names = Names({"rebinding.test": [[SERVER], ["169.254.169.254"], ["127.0.0.1"]]})
@@ -170,6 +210,63 @@ async def test_loopback_is_not_dialled_however_it_is_spelt(exits: Exits, host: s
         assert local.seen == []
     entry = await exits.undialled()
     assert (entry.cause, entry.host) == ("target_not_allowed", host)
+
+
+async def test_a_name_with_a_thousand_addresses_is_not_dialled(exits: Exits) -> None:
+    thousand = [f"127.0.{4 + n // 250}.{n % 250}" for n in range(1000)]
+    async with serving(address="0.0.0.0") as everywhere:
+        with pytest.raises(TargetNotAllowed, match="1000 addresses"):
+            await exits.dialer(names=Names({"wide.test": [thousand]})).dial(dial_to("wide.test", everywhere.port))
+        assert SOURCES[0] not in everywhere.seen
+    assert (await exits.undialled()).cause == "target_not_allowed"
+
+
+async def test_of_many_addresses_only_some_are_tried(exits: Exits, server: Server) -> None:
+    many = [f"127.0.4.{n}" for n in range(1, MOST_ADDRESSES)]
+    names = Names({"wide.test": [[*many, SERVER]]})
+    assert len(await exits.dialer(names=names).explain(dial_to("wide.test", server.port))) == ADDRESSES_TRIED
+    with pytest.raises(ConnectionRefused):
+        await exits.dialer(names=names).dial(dial_to("wide.test", server.port))
+    assert server.seen == []
+    assert [entry.remote for entry in await exits.entries()] == many[:ADDRESSES_TRIED]
+
+
+@pytest.mark.parametrize("disguise", [f"::ffff:{SERVER}", f"64:ff9b::{SERVER}"])
+async def test_an_ipv4_server_in_disguise_is_reached_from_ipv4_or_not_at_all(
+    exits: Exits, server: Server, disguise: str
+) -> None:
+    # A proxy, or a NAT64, would reach it from some IPv4 address of its own: not from what the source says.
+    six = replace(proxied(Carrier.SOCKS5, server.port, host=SERVER), address=ip_address("2001:db8::1"))
+    names = Names({"mail.test": [[disguise]]})
+    with pytest.raises(NoSource, match="only IPv4 addresses, and v3-us-static only IPv6"):
+        await exits.dialer(six, names=names).dial(dial_to("mail.test", server.port))
+    assert server.seen == []
+    assert (await exits.undialled()).cause == "wrong_family"
+    stream = await exits.dialer(six, bound(SOURCES[0]), names=names).dial(dial_to("mail.test", server.port))
+    await stream.aclose()
+    assert server.seen == [SOURCES[0]]
+    assert [(entry.remote, entry.source_address) for entry in await exits.entries()][1:] == [(SERVER, SOURCES[0])]
+
+
+@pytest.mark.parametrize("host", ["fe80::1%lo", "fe80::1%1", "::1%1", "ff02::1%lo"])
+async def test_a_zone_makes_no_address_dialled(exits: Exits, host: str) -> None:
+    with pytest.raises(TargetNotAllowed):
+        await exits.dialer(bound("::1"), allow=()).dial(dial_to(host, 993))
+    assert (await exits.undialled()).cause == "target_not_allowed"
+
+
+async def test_a_zone_chooses_no_way_out(exits: Exits) -> None:
+    link_local = (ip_network("fe80::/10"),)
+    with pytest.raises(SourceUnavailable, match="no route"):
+        await exits.dialer(bound("::1"), allow=link_local).dial(dial_to("fe80::1%lo", 993))
+    assert (await exits.undialled()).cause == "no_route"
+
+
+@pytest.mark.parametrize("port", [0, 65536, 2**16 + 993])
+async def test_what_is_no_port_is_not_dialled_whatever_the_resolver_makes_of_it(exits: Exits, port: int) -> None:
+    with pytest.raises(TargetNotAllowed, match="is not a port"):
+        await exits.dialer().dial(dial_to(SERVER, port))
+    assert (await exits.undialled()).cause == "target_not_allowed"
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 70_000, 2**40])

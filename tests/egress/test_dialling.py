@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from mooring.egress import Caller, DialledStream, Outcome
+from mooring.egress.repository import assign_source
 from mooring.errors import ConnectionRefused, ConnectTimeout, NameNotFound, Phase
 from mooring.net.connect import KEEPALIVE, USER_TIMEOUT_MS
 from tests.egress.exits import (
@@ -15,6 +16,7 @@ from tests.egress.exits import (
     OTHER_SERVER,
     SERVER,
     SOURCES,
+    STATIC,
     TIMEOUTS,
     Exits,
     Names,
@@ -217,6 +219,27 @@ async def test_a_grant_keeps_its_source_when_the_pool_grows_and_a_stranger_does_
     assert [await source_of(caller, 6) for caller in callers] == before
     strangers = [Caller("application", f"subject-{n}-new") for n in range(8)]
     assert len({await source_of(caller, 6) for caller in strangers}) > 1
+
+
+async def test_an_account_that_comes_back_after_its_source_was_forgotten_is_assigned_one_again(
+    exits: Exits, server: Server
+) -> None:
+    dialer = exits.dialer(*(bound("203.0.113.1", name=f"s{n}", local=SOURCES[0]) for n in range(8)))
+
+    async def source_of(grant_id: str) -> str:
+        caller = Caller("application", "subject", grant_id)
+        stream = await dialer.dial(dial_to(SERVER, server.port, caller=caller))
+        await stream.aclose()
+        return stream.route.source.name
+
+    # Not the one that it would be given today: the pool was another once.
+    chosen = await source_of("")
+    kept = next(f"s{n}" for n in range(8) if f"s{n}" != chosen)
+    await assign_source(exits.database, "subject", str(STATIC), 4, kept)
+    assert [await source_of(grant_id) for grant_id in ("", "before", "before")] == [kept] * 3
+    await exits.database.execute("DELETE FROM assignments")
+    assert [await source_of(grant_id) for grant_id in ("", "after", "after")] == [chosen] * 3
+    assert await exits.database.fetchval("SELECT source FROM assignments") == chosen
 
 
 async def test_the_authentication_leaves_by_the_source_that_the_grant_then_keeps(exits: Exits, server: Server) -> None:

@@ -29,6 +29,12 @@ url = f"http://{host}:{port}/"
 def plain(): socket.create_connection((host, port), timeout=5).close()
 def datagram():
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock: sock.connect((host, port))
+def sendto():
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock: sock.sendto(b"?", (host, port))
+def sendmsg():
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock: sock.sendmsg([b"?"], [], 0, (host, port))
+def fast_open():
+    with closing(socket.socket()) as sock: sock.sendto(b"?", socket.MSG_FASTOPEN, (host, port))
 def not_blocking():
     with closing(socket.socket()) as sock:
         sock.setblocking(False)
@@ -44,6 +50,11 @@ def excepted(): socket.create_connection((host, excepted_port), timeout=5).close
 def beside_excepted(): socket.create_connection(("127.0.2.9", excepted_port), timeout=5).close()
 def unix_socket():
     with closing(socket.socket(socket.AF_UNIX)) as sock: sock.connect(unix)
+def pair():
+    one, other = socket.socketpair()
+    with closing(one), closing(other): one.sendmsg([b"?"])
+def connected():
+    with closing(socket.create_connection((host, excepted_port), timeout=5)) as sock: sock.sendmsg([b"?"])
 
 async def _dialled():
     from mooring.store import Database
@@ -66,8 +77,8 @@ def stopped(error):
 
 arm_tripwire({(host, excepted_port)})
 found = {}
-for attempt in (plain, datagram, not_blocking, ipv6, urllib_, streams, httpx_, httpx_async, excepted, beside_excepted,
-                unix_socket, dialled):
+for attempt in (plain, datagram, sendto, sendmsg, fast_open, not_blocking, ipv6, urllib_, streams, httpx_, httpx_async,
+                excepted, beside_excepted, unix_socket, pair, connected, dialled):
     try:
         found[attempt.__name__] = attempt() or "connected"
     except BaseException as e:
@@ -98,7 +109,10 @@ async def found(server: Server, database_url: DatabaseUrl, tmp_path: Path) -> di
 
 
 async def test_only_the_dialer_connects(found: dict[str, Any], server: Server) -> None:
-    undialled = ["plain", "datagram", "not_blocking", "ipv6", "urllib_", "streams", "httpx_", "httpx_async"]
+    undialled = [
+        "plain", "datagram", "sendto", "sendmsg", "fast_open", "not_blocking", "ipv6", "urllib_", "streams", "httpx_",
+        "httpx_async",
+    ]  # fmt: skip
     assert {name: found[name] for name in undialled} == dict.fromkeys(undialled, "stopped")
     assert found["dialled"] == [SOURCES[1], "hello\r\n"]
     assert server.seen == [SOURCES[1]]
@@ -107,5 +121,5 @@ async def test_only_the_dialer_connects(found: dict[str, Any], server: Server) -
 async def test_the_database_and_sockets_of_this_host_are_excepted_and_nothing_beside_them(
     found: dict[str, Any],
 ) -> None:
-    names = ("excepted", "unix_socket", "beside_excepted")
-    assert [found[name] for name in names] == ["connected", "connected", "stopped"]
+    names = ("excepted", "unix_socket", "pair", "connected", "beside_excepted")
+    assert [found[name] for name in names] == ["connected"] * 4 + ["stopped"]

@@ -216,10 +216,3 @@ async def test_a_holder_learns_that_it_was_nudged_and_keeps_its_lease(database: 
     await nudge(database, MAILBOX, "nobody's")
     assert await by.held(MAILBOX) == {leases["grant"]: 2, leases["other"]: 0}
     assert await may_write(database, leases["grant"])
-
-
-async def test_holders_that_died_long_ago_are_forgotten(database: Database) -> None:
-    await database.execute("INSERT INTO holders VALUES ('ancient', now() - interval '2 hours'), ('late', now())")
-    by = await holder(database)
-    rows = await database.fetch("SELECT id FROM holders")
-    assert {row["id"] for row in rows} == {"late", by.id}

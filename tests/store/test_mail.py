@@ -1,6 +1,7 @@
 """The stored copy: one message however many places it has, facts that are true, and nothing by a stale holder."""
 
 import random
+import string
 from pathlib import Path
 
 import msgspec
@@ -132,6 +133,7 @@ async def test_another_uidvalidity_keeps_ids_threads_and_what_was_fetched(stored
     await stored.writer.reset(inbox, 77)
     inbox = await stored.folder()
     assert (inbox.uid_validity, inbox.uid_next, inbox.highest_modseq, inbox.complete_at) == (77, None, None, None)
+    assert inbox.origin == "ann at imap.example.com"
     assert inbox.fetched_at is not None
     assert await stored.page() == []
     stored.uids = 500
@@ -202,7 +204,27 @@ async def test_a_stale_holder_writes_nothing(stored: Stored) -> None:
     with pytest.raises(LostOwnership):
         await writer.add(inbox, batch, announce=True)
     assert await stored.everything() == before
-    assert await stored.packs() == packs | {batch.pack_id}
+    assert await stored.packs() == packs
+
+
+async def test_a_pack_that_was_put_while_its_grant_was_deleted_goes_with_it(stored: Stored) -> None:
+    [inbox] = await stored.folders("INBOX")
+    batch = await stored.writer.prepare([Arrival(1, frozenset(), AT, mail(1))])
+    await stored.db.execute("DELETE FROM leases")
+    await stored.db.execute("DELETE FROM grants WHERE id = $1", stored.grant.id)
+    with pytest.raises(LostOwnership):
+        await stored.writer.add(inbox, batch, announce=False)
+    assert await stored.packs() == set()
+
+
+async def test_folders_have_names_as_long_as_their_server_lets_them(stored: Stored) -> None:
+    chance = random.Random(5)
+    long = "".join(chance.choices(string.ascii_letters, k=20_000))
+    one, other = await stored.folders(long, f"{long}a")
+    assert (one.path, one.wire_name, other.path) == (long, long.encode(), f"{long}a")
+    await stored.add(one, mail(1))
+    assert await stored.folders(long, f"{long}a") == [await stored.folder(long), other]
+    assert await stored.subjects(folder_id=one.id) == ["1"]
 
 
 async def test_raw_bytes_are_exact_over_several_packs(stored: Stored) -> None:

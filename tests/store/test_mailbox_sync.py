@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mooring.clock import SystemClock
 from mooring.grants import Grant, by_ids
@@ -28,6 +29,13 @@ every_server = pytest.mark.parametrize(
 )
 
 
+def held_mailbox(stored: Stored, sessions: HostSessions) -> MailboxSync:
+    return MailboxSync(
+        stored.db, stored.objects, stored.keys, sessions, SystemClock(),
+        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650),
+    )  # fmt: skip
+
+
 @dataclass
 class Held:
     """A mailbox that is synchronised while the test lasts."""
@@ -36,6 +44,7 @@ class Held:
     account: Account
     sessions: HostSessions
     sync: MailboxSync
+    since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[asyncio.Task[None]]:
@@ -48,12 +57,22 @@ class Held:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def moved_to(self, account: Account, **changes: str) -> "Held":
+        """The same grant with other settings, which lead to this account; its first pass is still to come."""
+        grant = replace(self.stored.grant, settings=structs.replace(
+            self.stored.grant.settings, imap=structs.replace(self.stored.grant.settings.imap, **changes)
+        ))  # fmt: skip
+        sessions = HostSessions(account)
+        sync = held_mailbox(replace(self.stored, grant=grant), sessions)
+        return Held(self.stored, account, sessions, sync, since=datetime.now(UTC))
+
     async def grant(self) -> Grant:
         [grant] = await by_ids(self.stored.db, [self.stored.grant.id])
         return grant
 
     async def is_synced(self) -> bool:
-        return (await self.grant()).synced_at is not None
+        synced_at = (await self.grant()).synced_at
+        return synced_at is not None and synced_at > self.since
 
     async def look_again(self, times: int = 1) -> None:
         """Wait until whole passes that began after this are done."""
@@ -84,11 +103,7 @@ async def held(database: Database, tmp_path: Path) -> Held:
         for number in range(first, first + 3):
             account.boxes[name].deliver(mail(number))
     sessions = HostSessions(account)
-    sync = MailboxSync(
-        database, stored.objects, stored.keys, sessions, SystemClock(),
-        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650),
-    )  # fmt: skip
-    return Held(stored, account, sessions, sync)
+    return Held(stored, account, sessions, held_mailbox(stored, sessions))
 
 
 ALL = sorted(str(n) for n in (10, 11, 12, 20, 21, 22, 30, 31, 32))
@@ -224,6 +239,40 @@ async def test_a_refusal_is_forgotten_once_the_folder_can_be_read(held: Held, ca
         held.account.refuses = set()
         await held.look_again()
         assert await held.folder_error("Odd") is None
+
+
+@every_server
+async def test_another_user_whose_mailbox_has_the_same_counters_keeps_nothing_of_the_first(
+    held: Held, capabilities: frozenset[str]
+) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        pass
+    other = Account(boxes={name: Box() for name in held.account.boxes}, capabilities=capabilities)
+    for name, first in (("INBOX", 10), ("Archive", 60), ("Odd", 70)):
+        for number in range(first, first + 3):
+            other.boxes[name].deliver(mail(number))
+    moved = held.moved_to(other, username="bob")
+    async with moved.running():
+        await moved.look_again(2)
+        assert sorted(await held.stored.subjects()) == sorted(str(n) for n in (10, 11, 12, 60, 61, 62, 70, 71, 72))
+    gone = {("message.deleted", held.stored.id_of(mail(n))) for n in (20, 21, 22, 30, 31, 32)}
+    assert set(await held.stored.facts()) == gone
+
+
+@every_server
+async def test_the_same_mailbox_under_another_name_of_its_server_is_compared_and_nothing_happens(
+    held: Held, capabilities: frozenset[str]
+) -> None:
+    held.account.capabilities = capabilities
+    async with held.running():
+        before = {m.id: (m.thread_id, sorted(m.folders)) for m in await held.stored.page()}
+    moved = held.moved_to(held.account, host="mail.example.com")
+    async with moved.running():
+        await moved.look_again(2)
+        assert {m.id: (m.thread_id, sorted(m.folders)) for m in await held.stored.page()} == before
+    assert await held.stored.facts() == []
+    assert {folder.origin for folder in await held.stored.writer.folders()} == {"ann at mail.example.com"}
 
 
 async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -> None:

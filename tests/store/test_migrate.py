@@ -12,6 +12,7 @@ from mooring.errors import ConfigError
 from mooring.store import Database, migrate
 from mooring.store.migrations import forward_only
 from tests.postgres import run_on, url_of
+from tests.store.calendar_grants import make_grant
 
 FOLDER = Path(mooring.store.migrations.__file__).parent
 
@@ -73,6 +74,23 @@ async def test_sql_is_run_as_written_in_one_transaction(empty_url: str, tmp_path
         await migrate(empty_url, scripts=tmp_path)
     assert await database.fetchval("SELECT to_regclass('t')") is None
     assert await database.fetchval("SELECT to_regclass('alembic_version')") is None
+    await database.close()
+
+
+async def test_folders_that_were_read_before_0002_were_read_from_where_their_grant_leads(
+    empty_url: str, tmp_path: Path
+) -> None:
+    _write_chain(tmp_path, (FOLDER / "versions/0001_ground.sql").read_text())
+    assert await migrate(empty_url, scripts=tmp_path) == "0001"
+    database = await Database.open(empty_url)
+    grant, _ = await make_grant(database, tmp_path)
+    await database.execute("INSERT INTO folders (grant_id, id, path, wire_name) VALUES ($1, 'new', 'N', 'N')", grant.id)
+    await database.execute(
+        "INSERT INTO folders (grant_id, id, path, wire_name, uid_validity) VALUES ($1, 'read', 'R', 'R', 7)", grant.id
+    )
+    await migrate(empty_url)
+    rows = await database.fetch("SELECT id, origin FROM folders ORDER BY id")
+    assert [tuple(row) for row in rows] == [("new", None), ("read", grant.settings.imap.mailbox)]
     await database.close()
 
 

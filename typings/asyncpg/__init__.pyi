@@ -1,6 +1,16 @@
 # The part of asyncpg 0.31 and later that mooring.store uses; the package brings no types.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, overload
@@ -85,6 +95,15 @@ class Connection:
         records: Iterable[Sequence[object]],
         columns: Sequence[str] | None = None,
         schema_name: str | None = None,
+        timeout: float | None = None,
+    ) -> str: ...
+    async def copy_to_table(
+        self,
+        table_name: str,
+        *,
+        source: AsyncIterable[bytes],
+        columns: Sequence[str] | None = None,
+        format: Literal["text", "csv", "binary"] | None = None,  # noqa: A002 - as asyncpg calls it
         timeout: float | None = None,
     ) -> str: ...
     def cursor(

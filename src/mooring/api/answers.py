@@ -1,5 +1,6 @@
 """Answers that went well: the envelope of v3, the bare JSON of v2, encoded straight to bytes."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,16 +11,18 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from mooring.api.arrivals import arrival_of
+from mooring.api.pieces import Base64Url, Pieces, Whole
 
 T = TypeVar("T")
 
 SYNCED_AT = "X-Mooring-Synced-At"
 """How fresh a stored copy is; absent when the answer came live from the server (spec §6.9)."""
 
+AT_ONCE = 1024 * 1024
+"""Bytes of an answer that are handed to the server in one piece."""
+
 _KEPT = frozenset({"id", "object", "grant_id"})
 """``select`` never drops these: an SDK cannot read an object without them (contract 1.7)."""
-
-_json = msgspec.json.Encoder()
 
 
 class Single(msgspec.Struct, Generic[T]):
@@ -83,9 +86,25 @@ def done(request: Request[Any, Any, Any]) -> ASGIResponse:
 
 
 def encoded(body: Any, *, status: int = 200, synced_at: datetime | None = None) -> ASGIResponse:
-    """This value as the whole JSON body."""
+    """This value as the whole JSON body; what it holds as ``Base64Url`` is encoded on its way out."""
     headers = {SYNCED_AT: iso_utc(synced_at)} if synced_at is not None else None
-    return ASGIResponse(body=_json.encode(body), status_code=status, media_type="application/json", headers=headers)
+    response: dict[str, Any] = {"status_code": status, "media_type": "application/json", "headers": headers}
+    late: list[Base64Url] = []
+    mark = ""
+
+    def leave_out(value: object) -> str:
+        nonlocal mark
+        if not isinstance(value, Base64Url):
+            raise TypeError(f"{type(value).__name__} has no JSON")
+        mark = mark or secrets.token_hex(16)
+        late.append(value)
+        return mark
+
+    written = msgspec.json.encode(body, enc_hook=leave_out)
+    if not late and len(written) <= AT_ONCE:
+        return ASGIResponse(body=written, **response)
+    first, *rest = map(Whole, written.split(mark.encode()) if late else [written])
+    return Pieces([first, *(part for pair in zip(late, rest, strict=True) for part in pair)], **response)
 
 
 def iso_utc(at: datetime) -> str:

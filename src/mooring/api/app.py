@@ -9,6 +9,7 @@ from mooring.api import health, v2, v3
 from mooring.api.doors import JSON_LIMIT
 from mooring.api.frame import Frame
 from mooring.api.http import answer_error
+from mooring.api.limits import Limits
 from mooring.api.openapi import docs_routes
 from mooring.api.options import options_routes
 from mooring.api.services import Services
@@ -20,14 +21,18 @@ MAX_PARTS = 200
 """Parts of a multipart body: a message and its attachments."""
 
 
-def create_app(services: Services) -> "ASGIApp":
-    """The API over these services, to be handed to any ASGI server."""
+def create_app(services: Services, *, rate_limits: bool = True) -> "ASGIApp":
+    """The API over these services, to be handed to any ASGI server.
+
+    Args:
+        rate_limits: whether callers that call too often are refused.
+    """
     routes = (*health.ROUTES, *v3.ROUTES, *v2.ROUTES)
     routes = (*routes, *docs_routes(routes))
     routed = Litestar(
         route_handlers=[*options_routes(routes), *routes],
         exception_handlers={Exception: answer_error},
-        state=State({"services": services}),
+        state=State({"services": services, "limits": Limits(services.clock, on=rate_limits)}),
         request_max_body_size=JSON_LIMIT,
         multipart_form_part_limit=MAX_PARTS,
         openapi_config=None,

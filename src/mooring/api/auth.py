@@ -4,14 +4,20 @@ The generations never mix: a v2 secret opens nothing under ``/v3``, and the reve
 """
 
 import base64
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from mooring.api.callers import address_of
 from mooring.api.doors import Req, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
 from mooring.applications import Application
 from mooring.config import Generation
-from mooring.errors import Unauthorized
+from mooring.errors import NotFound, Unauthorized
 from mooring.grants import Grant
+
+T = TypeVar("T")
 
 ME = "me"
 """The grant that the access token speaks for (contract 1.3)."""
@@ -31,39 +37,43 @@ class _Authorization:
 
 
 async def application_of(request: Req) -> Application:
-    """The v3 application whose API key this is.
+    """The v3 application whose API key this is, if it may call just now.
 
     Raises:
         Unauthorized.
+        RateLimited.
     """
-    application = await services_of(request).applications.by_api_key(_bearer(request))
-    if application.generation is not Generation.V3:
-        raise Unauthorized("This key is not one of a v3 application.")
+    application = await _v3_application(request)
+    limits_of(request).take(Limit.APPLICATION, application.id)
     return application
 
 
 async def grant_of(request: Req) -> Grant:
-    """The grant that the path names, if this caller may use it.
+    """The grant whose data the path names, if this caller may use it, and just now.
 
     Raises:
         Unauthorized: the key or token is unknown.
         NotFound: the application has no such grant.
+        RateLimited.
     """
-    identifier = segment(request, "identifier")
-    services = services_of(request)
-    if identifier == ME:
-        grant = await services.grants.by_access_token(_bearer(request))
-        if grant.generation is not Generation.V3:
-            raise Unauthorized("This access token is not one of a v3 application.")
-        return grant
-    return await services.grants.find(await application_of(request), identifier)
+    grant = await _v3_grant(request)
+    limits_of(request).take(Limit.GRANT, grant.id)
+    return grant
+
+
+async def grant_itself_of(request: Req) -> Grant:
+    """As ``grant_of``, for a route that is about the grant and not about its data; it counts as its application's."""
+    grant = await _v3_grant(request)
+    limits_of(request).take(Limit.APPLICATION, grant.application_id)
+    return grant
 
 
 async def v2_application_of(request: Req) -> Application:
-    """The v2 application in ``/a/{client_id}``, by its client secret.
+    """The v2 application in ``/a/{client_id}``, by its client secret, if it may call just now.
 
     Raises:
         Unauthorized: also when there is no such application, so that nobody can look for ids.
+        RateLimited.
     """
     return await v2_application(request, segment(request, "client_id"), _authorization(request).secret)
 
@@ -73,23 +83,69 @@ async def v2_application(request: Req, client_id: str, secret: str) -> Applicati
 
     Raises:
         Unauthorized.
+        RateLimited.
     """
-    application = await services_of(request).applications.by_client_secret(client_id, secret)
+    application = await recognised(request, services_of(request).applications.by_client_secret, client_id, secret)
     if application.generation is not Generation.V2:
         raise Unauthorized("This client id and secret belong to no v2 application.")
+    limits_of(request).take(Limit.APPLICATION, application.id)
     return application
 
 
 async def v2_grant_of(request: Req) -> Grant:
-    """The account that the access token speaks for.
+    """The account that the access token speaks for, if it may call just now.
 
     Raises:
         Unauthorized.
+        RateLimited.
     """
-    grant = await services_of(request).grants.by_access_token(_authorization(request).secret)
+    token = _authorization(request).secret
+    grant = await recognised(request, services_of(request).grants.by_access_token, token)
     if grant.generation is not Generation.V2:
         raise Unauthorized("This access token is not one of a v2 account.")
+    limits_of(request).take(Limit.GRANT, grant.id)
     return grant
+
+
+async def recognised(request: Req, find: Callable[..., Awaitable[T]], *shown: str) -> T:
+    """Whom ``find`` finds by what the caller has shown; whoever shows too much that is nobody's is not heard.
+
+    Raises:
+        Unauthorized: it is nobody's.
+        RateLimited: nothing was looked up.
+    """
+    limits, address, secret = limits_of(request), address_of(request), "\n".join(shown)
+    limits.admit(address, secret)
+    try:
+        found = await find(*shown)
+    except Unauthorized:
+        limits.unknown(address, secret)
+        raise
+    limits.recognised(secret)
+    return found
+
+
+async def _v3_application(request: Req) -> Application:
+    application = await recognised(request, services_of(request).applications.by_api_key, _bearer(request))
+    if application.generation is not Generation.V3:
+        raise Unauthorized("This key is not one of a v3 application.")
+    return application
+
+
+async def _v3_grant(request: Req) -> Grant:
+    identifier = segment(request, "identifier")
+    grants = services_of(request).grants
+    if identifier == ME:
+        grant = await recognised(request, grants.by_access_token, _bearer(request))
+        if grant.generation is not Generation.V3:
+            raise Unauthorized("This access token is not one of a v3 application.")
+        return grant
+    application = await _v3_application(request)
+    try:
+        return await grants.find(application, identifier)
+    except NotFound:
+        limits_of(request).take(Limit.APPLICATION, application.id)
+        raise
 
 
 def _bearer(request: Req) -> str:

@@ -1,13 +1,17 @@
 """Request bodies: JSON, whatever the Content-Type says."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar.exceptions import InternalServerException
 
-from mooring.api.doors import Req
-from mooring.api.errors import InvalidPayload
+from mooring.api.doors import JSON_LIMIT, Req
+from mooring.api.errors import InvalidPayload, RequestTooLarge
+from mooring.api.longtexts import LongTexts
 from mooring.errors import InvalidRequest
+from mooring.large import LARGE, beside
 
 T = TypeVar("T")
 
@@ -22,28 +26,56 @@ async def json_of(request: Req, kind: type[T]) -> T:
         InvalidPayload: it is not JSON.
         InvalidRequest: it is JSON of another shape; the message names the place.
     """
+    chunks = await chunks_of(request)
+    return await beside(sum(map(len, chunks)), _read_json, chunks, kind)
+
+
+async def chunks_of(request: Req) -> list[bytes]:
+    """The body as it came.
+
+    Raises:
+        InvalidPayload: it did not come whole.
+    """
     try:
-        body = await request.body()
+        return [chunk async for chunk in request.stream()]
     except InternalServerException:
         raise InvalidPayload("The request body was cut short.") from None
-    return read_json(body, kind)
 
 
-def read_json(body: bytes, kind: type[T]) -> T:
-    """As ``json_of``, for bytes at hand."""
-    if not body.strip():
+def take_apart(chunks: list[bytes], kind: type[T]) -> tuple[T, LongTexts]:
+    """The body as this type, and its long texts, which are not yet in their places; within ``as_payload`` only.
+
+    Raises:
+        RequestTooLarge: it is large in another way than by long texts.
+    """
+    body = b"".join(chunks).removeprefix(_BOM)
+    if not body or body.isspace():
         raise InvalidPayload("The request has no body.", hint="A JSON object is expected.")
-    body = body.removeprefix(_BOM)
+    texts = LongTexts.of(body, most=JSON_LIMIT) if len(body) > LARGE else LongTexts(body, [])
+    if texts is None:
+        raise RequestTooLarge("The request body has more than 1 MiB besides its long texts.")
+    value = msgspec.json.decode(texts.rest, type=kind)
+    if _NUL in texts.rest and _holds_nul(msgspec.json.decode(texts.rest)):
+        raise InvalidRequest("The request body holds a NUL character, which no mail and no database can keep.")
+    return value, texts
+
+
+@contextmanager
+def as_payload() -> Generator[None]:
+    """Turn what the decoder says of a body into an InvalidPayload, or an InvalidRequest that names the place."""
     try:
-        value = msgspec.json.decode(body, type=kind)
-        if _NUL in body and _holds_nul(msgspec.json.decode(body)):
-            raise InvalidRequest("The request body holds a NUL character, which no mail and no database can keep.")
+        yield
     except msgspec.ValidationError as e:
         raise InvalidRequest(f"The request body has another shape than expected: {e}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         reason = "nested too deeply" if isinstance(e, RecursionError) else str(e)
         raise InvalidPayload(f"The request body is not valid JSON: {reason[:200]}.") from None
-    return value
+
+
+def _read_json(chunks: list[bytes], kind: type[T]) -> T:
+    with as_payload():
+        value, texts = take_apart(chunks, kind)
+        return texts.restored(value)
 
 
 def _holds_nul(value: Any) -> bool:

@@ -5,9 +5,12 @@ from typing import Any
 from mooring.api.callers import address_of, user_agent_of
 from mooring.api.doors import Req
 from mooring.errors import InvalidRequest
-from mooring.grants import ConnectRequest, parse_settings
+from mooring.grants import ConnectRequest, Credentials, Grant, Settings, as_request, parse_settings
 
 IMAP = "imap"
+
+_NOT_AT_HAND = Credentials("*")
+"""Where a password would be tried can be told without it."""
 
 
 def connect_request(
@@ -41,6 +44,16 @@ def connect_request(
         user_agent=user_agent_of(request),
         ip=address_of(request),
     )
+
+
+def changed_servers(grant: Grant, changes: dict[str, Any]) -> Settings:
+    """The servers and users that a grant would have after these changes of its ``settings``.
+
+    Raises:
+        InvalidRequest: one of them is wrong.
+    """
+    _, servers, _ = parse_settings({**as_request(grant, _NOT_AT_HAND, changes), **changes})
+    return servers
 
 
 def scopes(written: list[str] | str | None) -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from litestar.response.base import ASGIResponse
 
+from mooring.api.pieces import Pieces, Whole
 from mooring.mail import Attachment
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
@@ -19,8 +20,8 @@ _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}
 
 def download(attachment: Attachment, content: bytes) -> ASGIResponse:
     """The bytes, as a file to be saved."""
-    return ASGIResponse(
-        body=content,
+    return Pieces(
+        [Whole(content)],
         headers={
             "Content-Type": media_type(attachment.content_type),
             "Content-Disposition": disposition(attachment.filename),

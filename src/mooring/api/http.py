@@ -7,6 +7,7 @@ is ours, is logged once with its traceback, and says nothing of the inside to th
 import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from litestar.exceptions import HTTPException
 
 from mooring import errors
 from mooring.api.arrivals import Arrival, Shape, arrival_of, template_of
-from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RequestTooLarge
+from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RateLimited, RequestTooLarge
 from mooring.send import OutcomeUnknown
 from mooring.store import StoreUnavailable
 
@@ -46,6 +47,7 @@ _TABLE: dict[type[BaseException], Row] = {
     errors.NotFound: Row(HTTPStatus.NOT_FOUND, "api.not_found_error", "invalid_request_error"),
     errors.Conflict: Row(HTTPStatus.CONFLICT, "api.conflict_error", "invalid_request_error"),
     errors.LostOwnership: Row(HTTPStatus.CONFLICT, "api.conflict_error", "invalid_request_error"),
+    RateLimited: Row(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
     errors.TargetNotAllowed: Row(HTTPStatus.BAD_REQUEST, "api.target_not_allowed"),
     errors.EgressError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "api.egress_error"),
     errors.ProviderFailure: Row(HTTPStatus.GATEWAY_TIMEOUT, "api.provider_error"),
@@ -75,12 +77,21 @@ _STORE_AWAY = "Our database does not answer just now; nothing is known to have b
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error, ready to be written in any shape."""
+    """An error, ready to be written in any shape.
+
+    Attributes:
+        bare_headers: those that only v2 has.
+    """
 
     row: Row
     message: str
     provider_error: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    bare_headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    def headers_for(self, shape: Shape) -> dict[str, str]:
+        """The headers of an answer of this shape."""
+        return {**self.headers, **self.bare_headers} if shape is Shape.BARE else self.headers
 
 
 def problem_of(error: BaseException) -> Problem | None:
@@ -90,6 +101,8 @@ def problem_of(error: BaseException) -> Problem | None:
             return _framework(error)
         case errors.ProviderFailure():
             return _provider_failure(error)
+        case RateLimited():
+            return _rate_limited(error)
         case StoreUnavailable():
             return Problem(_TABLE[StoreUnavailable], _STORE_AWAY, headers={"Retry-After": "1"})
         case errors.MooringError():
@@ -148,7 +161,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         write(problem, arrival),
         status_code=problem.row.status,
         media_type="application/json",
-        headers=problem.headers,
+        headers=problem.headers_for(arrival.shape),
     )
 
 
@@ -181,6 +194,13 @@ def _provider_failure(error: errors.ProviderFailure) -> Problem:
     return Problem(row, sentence(error), provider_error=evidence)
 
 
+def _rate_limited(error: RateLimited) -> Problem:
+    """Whole seconds, rounded up: who comes back earlier is refused again."""
+    wait_s = str(ceil(error.wait_s))
+    bare = {"X-RateLimit-Limit": str(error.limit), "X-RateLimit-Reset": wait_s}
+    return Problem(_TABLE[RateLimited], sentence(error), headers={"Retry-After": wait_s}, bare_headers=bare)
+
+
 def _challenge(row: Row) -> dict[str, str]:
     """RFC 9110 §11.6.1: a 401 says how to authenticate."""
     return {"WWW-Authenticate": "Bearer"} if row.status is HTTPStatus.UNAUTHORIZED else {}
@@ -191,7 +211,7 @@ def _oauth_word(status: HTTPStatus) -> str:
     match status:
         case HTTPStatus.UNAUTHORIZED:
             return "invalid_client"
-        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
+        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT | HTTPStatus.TOO_MANY_REQUESTS:
             return "temporarily_unavailable"
         case HTTPStatus.INTERNAL_SERVER_ERROR:
             return "server_error"

@@ -1,6 +1,5 @@
 """A message to send, from what callers write: JSON, or multipart as either SDK frames it (contract 4.1.3)."""
 
-import base64
 import re
 from http import HTTPStatus
 from typing import Any
@@ -9,10 +8,12 @@ import msgspec
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException, InternalServerException
 
-from mooring.api.bodies import json_of, read_json
+from mooring.api.bodies import as_payload, chunks_of, take_apart
 from mooring.api.doors import Req
 from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RequestTooLarge
+from mooring.api.longtexts import LongTexts
 from mooring.errors import InvalidRequest
+from mooring.large import beside, windows
 from mooring.mail import Party
 from mooring.send import SentAttachment, Submission
 
@@ -83,6 +84,11 @@ class SendBody(msgspec.Struct):
     template: Any = None
 
 
+def is_multipart(request: Req) -> bool:
+    """Whether the body comes in parts."""
+    return request.content_type[0] == "multipart/form-data"
+
+
 async def submission_of(request: Req) -> Submission:
     """What the request asks to send.
 
@@ -90,17 +96,12 @@ async def submission_of(request: Req) -> Submission:
         InvalidPayload, InvalidRequest: it cannot be read.
         RequestTooLarge: it is more than a message may hold.
     """
-    if request.content_type[0] == "multipart/form-data":
-        body, files = await _multipart(request)
+    if is_multipart(request):
+        message, files = await _multipart(request)
     else:
-        body, files = await json_of(request, SendBody), []
-    for name in _UNSUPPORTED:
-        if getattr(body, name):
-            raise InvalidRequest(f"The field {name!r} is not supported.", hint="Leave it out to send the message now.")
-    attachments = (*(_decoded(a) for a in body.attachments or ()), *files)
-    if len((body.body or "").encode()) + sum(len(a.content) for a in attachments) > TOTAL_LIMIT:
-        raise RequestTooLarge(f"The message and its attachments are more than {TOTAL_LIMIT >> 20} MB together.")
-    return _submission(body, attachments)
+        message, files = await chunks_of(request), []
+    size = sum(map(len, message)) + sum(len(one.content) for one in files)
+    return await beside(size, _submission, message, files)
 
 
 def idempotency_key_of(request: Req) -> str | None:
@@ -134,7 +135,19 @@ def sender(written: PartyList) -> Party | None:
     return found[0] if found else None
 
 
-def _submission(body: SendBody, attachments: tuple[SentAttachment, ...]) -> Submission:
+def _submission(message: list[bytes], files: list[SentAttachment]) -> Submission:
+    with as_payload():
+        body, texts = take_apart(message, SendBody)
+        attachments = (*(_decoded(one, texts) for one in body.attachments or ()), *files)
+        body.attachments = None
+        body = texts.restored(body)
+    for name in _UNSUPPORTED:
+        if getattr(body, name):
+            raise InvalidRequest(f"The field {name!r} is not supported.", hint="Leave it out to send the message now.")
+    text = body.body or ""
+    size = sum(len(text[start:end].encode()) for start, end in windows(len(text)))
+    if size + sum(len(a.content) for a in attachments) > TOTAL_LIMIT:
+        raise RequestTooLarge(f"The message and its attachments are more than {TOTAL_LIMIT >> 20} MB together.")
     return Submission(
         to=parties(body.to),
         cc=parties(body.cc),
@@ -142,7 +155,7 @@ def _submission(body: SendBody, attachments: tuple[SentAttachment, ...]) -> Subm
         reply_to=parties(body.reply_to),
         from_=sender(body.from_),
         subject=body.subject or "",
-        body=body.body or "",
+        body=text,
         is_plaintext=bool(body.is_plaintext),
         attachments=attachments,
         reply_to_message_id=body.reply_to_message_id or "",
@@ -150,31 +163,24 @@ def _submission(body: SendBody, attachments: tuple[SentAttachment, ...]) -> Subm
     )
 
 
-def _decoded(attachment: AttachmentBody) -> SentAttachment:
+def _decoded(written: AttachmentBody, texts: LongTexts) -> SentAttachment:
+    attachment = texts.restored(msgspec.structs.replace(written, content=""))
     name = attachment.filename or "attachment"
     inline = attachment.is_inline
+    try:
+        content = texts.base64(written.content)
+    except ValueError:
+        raise InvalidRequest(f"The content of the attachment {name[:100]!r} is not valid base64.") from None
     return SentAttachment(
         filename=name,
         content_type=attachment.content_type or "application/octet-stream",
-        content=_from_base64(attachment.content, name),
+        content=content,
         content_id=(attachment.content_id or "").strip("<>"),
         is_inline=attachment.content_disposition == "inline" if inline is None else inline,
     )
 
 
-def _from_base64(content: str, name: str) -> bytes:
-    """The bytes; lines are allowed, and looked for only where the plain reading fails, since this may be 34 MB."""
-    try:
-        return base64.b64decode(content, validate=True)
-    except ValueError:
-        pass
-    try:
-        return base64.b64decode("".join(content.split()), validate=True)
-    except ValueError:
-        raise InvalidRequest(f"The content of the attachment {name[:100]!r} is not valid base64.") from None
-
-
-async def _multipart(request: Req) -> tuple[SendBody, list[SentAttachment]]:
+async def _multipart(request: Req) -> tuple[list[bytes], list[SentAttachment]]:
     """One SDK sends the JSON part as a file without a name, the other as a plain field; both are read."""
     message: bytes | None = None
     files: list[SentAttachment] = []
@@ -187,7 +193,7 @@ async def _multipart(request: Req) -> tuple[SendBody, list[SentAttachment]]:
             raise InvalidRequest(f"The part {name[:100]!r} has no file name.", hint="Attachments are sent as files.")
     if message is None:
         raise InvalidRequest("The multipart body has no part named 'message'.")
-    return read_json(message, SendBody), files
+    return [message], files
 
 
 async def _parts(request: Req) -> list[tuple[str, UploadFile | str]]:

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from mooring.bootstrap import open_installation
-from mooring.cli.grants import show_ledger
+from mooring.cli.grants import find_grant, show_ledger
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
 from mooring.config import Config, parse_duration, starter_toml
 from mooring.egress import LedgerEntry, SourceCheck, Traffic, check_sources, host_addresses
 from mooring.errors import Conflict, InvalidRequest
 from mooring.grants import way_of
+
+NO_POOL = "No pool is declared. docs/configuration.md shows how, under [[egress.pool]]."
 
 cli = typer.Typer(help="The exits: sources, pools, and which of them an account leaves by.", no_args_is_help=True)
 
@@ -37,18 +39,24 @@ def init(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @cli.command("list")
 def list_sources(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """List the pools and their sources."""
+    """List the pools and their sources, and the sources that are in no pool."""
 
     async def work() -> Config:
         return read_config(config)
 
-    pools = run(work(), json=json).egress.pools
-    rows = [(str(p.environment), s.name, str(s.address), str(s.via), s.weight) for p in pools for s in p.sources]
+    egress = run(work(), json=json).egress
+    used = {source.name for pool in egress.pools for source in pool.sources}
+    rows = [(str(p.environment), s.name, str(s.address), str(s.via), s.weight) for p in egress.pools for s in p.sources]
+    rows += [("", s.name, str(s.address), str(s.via), s.weight) for s in egress.sources if s.name not in used]
     if json:
         names = ("environment", "source", "address", "via", "weight")
         show_json([dict(zip(names, row, strict=True)) for row in rows])
         return
-    show_table(("ENVIRONMENT", "SOURCE", "ADDRESS", "VIA", "WEIGHT"), rows, empty="No pool is declared.")
+    show_table(
+        ("ENVIRONMENT", "SOURCE", "ADDRESS", "VIA", "WEIGHT"),
+        [(environment or "in no pool", *rest) for environment, *rest in rows],
+        empty=NO_POOL,
+    )
 
 
 def ips(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
@@ -101,7 +109,7 @@ def check(
         show_table(
             ("ENVIRONMENT", "SOURCE", "PUBLISHED", "SEEN", "RESULT"),
             [(c.environment, c.source, c.published, c.seen or "-", c.verdict) for c in checks],
-            empty="No pool is declared.",
+            empty=NO_POOL,
         )
     if not all(c.ok for c in checks):
         raise typer.Exit(1)
@@ -131,7 +139,8 @@ def connections(
     if json:
         show_json(entries)
     else:
-        show_ledger(entries)
+        which = "Nothing that matches" if server or source else "Nothing"
+        show_ledger(entries, empty=f"{which} was dialled in the last {since}.")
 
 
 def _duration(text: str) -> timedelta:
@@ -152,8 +161,10 @@ def explain(
 
     async def work() -> list[dict[str, Any]]:
         async with open_installation(read_config(config)) as installation:
-            found = await installation.grants.get(grant)
-            server = found.settings.imap
+            found = await find_grant(installation, grant)
+            server = found.settings.smtp if traffic is Traffic.SEND else found.settings.imap
+            if server is None:
+                raise InvalidRequest(f"{found.email} has no SMTP server, so it sends nothing.")
             way = way_of(found, traffic)
             routes = await installation.dialer.explain(way.dial(server.host, server.port, tls=False))
             return [
@@ -175,9 +186,17 @@ def explain(
     if json:
         show_json(routes)
         return
-    for route in routes:
-        console.print(
-            f"A {route['traffic']} connection to {route['server']} ({route['remote']}) leaves by "
-            f"{route['environment']} from {route['address']} ({route['via']}): {route['reason']}. "
-            f"The account is placed {route['placement']}."
-        )
+    show_table(
+        ("CLASS", "SERVER", "ENVIRONMENT", "FROM", "VIA", "BECAUSE", "PLACEMENT"),
+        [
+            (r["traffic"], _server(r), r["environment"], r["address"], r["via"], r["reason"], r["placement"])
+            for r in routes
+        ],
+        empty="There is no way.",
+    )
+
+
+def _server(route: dict[str, Any]) -> str:
+    """The server as it was written, and the address that this route leads to."""
+    host = route["server"].rpartition(":")[0]
+    return route["server"] if host == route["remote"] else f"{route['server']} {route['remote']}"

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from mooring.bootstrap import open_installation
+from mooring.bootstrap import Installation, open_installation
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, read_config, run, show_json, show_table
 from mooring.egress import LedgerEntry
+from mooring.errors import NotFound
 from mooring.grants import Grant, GrantQuery
 
 cli = typer.Typer(help="Connected accounts: list them, and see where they were dialled from.", no_args_is_help=True)
@@ -60,7 +61,7 @@ def connections(
 
     async def work() -> list[LedgerEntry]:
         async with open_installation(read_config(config), environments=[]) as installation:
-            found = await installation.grants.get(grant)
+            found = await find_grant(installation, grant)
             return await installation.ledger.entries(
                 application_id=found.application_id, subject=found.subject, limit=limit
             )
@@ -69,15 +70,27 @@ def connections(
     if json:
         show_json(entries)
     else:
-        show_ledger(entries)
+        show_ledger(entries, empty="Nothing was dialled for this account.")
 
 
-def show_ledger(entries: list[LedgerEntry]) -> None:
-    """Print ledger entries for people."""
+async def find_grant(installation: Installation, grant: str) -> Grant:
+    """The grant with this id, whichever application's it is.
+
+    Raises:
+        NotFound: with the command that lists them.
+    """
+    try:
+        return await installation.grants.get(grant)
+    except NotFound as e:
+        raise NotFound(e.message, hint="`mooring grant list APPLICATION` lists an application's.") from None
+
+
+def show_ledger(entries: list[LedgerEntry], *, empty: str) -> None:
+    """Print ledger entries for people; ``empty`` says what it means that there are none."""
     show_table(
         ("AT (UTC)", "CLASS", "FROM", "ENVIRONMENT", "SERVER", "ACCOUNT", "OUTCOME", "MS"),
         [_row(entry) for entry in entries],
-        empty="Nothing was dialled.",
+        empty=empty,
     )
 
 

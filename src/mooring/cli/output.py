@@ -10,21 +10,20 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from mooring.bootstrap import configure_logging
+from mooring.cli.tables import lay_out
 from mooring.config import Config, load_config
 from mooring.errors import MooringError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text for people.")]
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration to read.")]
 DEFAULT_CONFIG = Path("mooring.toml")
-PIPED_WIDTH = 250
-"""Characters of a line that no terminal breaks: nothing is cut for another program."""
+PIPED_WIDTH = 100_000
+"""Characters of a line that no terminal breaks: nothing is cut, or broken, for another program."""
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 T = TypeVar("T")
 
@@ -40,12 +39,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: 
     if not rows:
         console.print(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "ID")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    console.print(table)
+    for line in lay_out(console, columns, rows):
+        console.print(line, soft_wrap=True)
 
 
 def read_config(path: Path) -> Config:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -112,18 +113,32 @@ async def _announce(new: NewApplication | None, config: Config, *, json: bool) -
 async def _supervise(config: Config, stopped: asyncio.Task[None]) -> None:
     """Run the processes, start again whichever dies, and end them all when it is time."""
     errors.print(f"Starting at [bold]{config.server.public_url}[/] · Ctrl-C ends it")
-    processes = [asyncio.create_task(_keep_running(name, config)) for name in ("api", "worker")]
+    processes = [asyncio.create_task(_keep_running(words, config)) for words in command_lines(config)]
     await stopped
     for process in processes:
         process.cancel()
     await asyncio.gather(*processes, return_exceptions=True)
 
 
-async def _keep_running(name: str, config: Config) -> None:
+def command_lines(config: Config) -> list[tuple[str, ...]]:
+    """The processes: the API, a worker for mailboxes, and one for webhooks.
+
+    Deliveries have a process of their own, since first synchronisations keep a processor busy for as long as they take.
+    """
+    mail: list[str] = []
+    webhooks: list[str] = []
+    for pool in config.egress.pools:
+        group = webhooks if pool.environment.generation is Generation.WEBHOOK else mail
+        group += ["--environment", str(pool.environment)]
+    return [("api",), *(("worker", *group) for group in (mail, webhooks) if group)]
+
+
+async def _keep_running(words: Sequence[str], config: Config) -> None:
     """Keep one process of this kind running until cancelled."""
+    name = " ".join(word for word in words if word != "--environment")
     while True:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mooring", name, "--supervised", "--config", str(config.path),
+            sys.executable, "-m", "mooring", *words, "--supervised", "--config", str(config.path),
             stdin=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         try:

@@ -75,8 +75,12 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as e:
+        raise ConfigError(
+            f"there is no {path}", hint="Run `mooring egress init` to write one, or say where it is with --config."
+        ) from e
     except OSError as e:
-        raise ConfigError(f"{path} cannot be read: {e.strerror}", hint="Run `mooring egress init` to write one.") from e
+        raise ConfigError(f"{path} cannot be read: {e.strerror}") from e
     except UnicodeDecodeError as e:
         line = e.object[: e.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: this is not UTF-8 text", hint="Save the file as UTF-8.") from e
@@ -131,6 +135,8 @@ def _read(value: str, default: object) -> object:
     match default:
         case list():
             return [item.strip() for item in value.split(",") if item.strip()]
+        case bool():
+            return {"true": True, "false": False}.get(value.lower(), value)
         case int() if value.isascii() and value.isdigit():
             return int(value)
         case _:
@@ -219,7 +225,7 @@ def _server(source: Source, section: Server) -> ServerConfig:
             f"{url!r} is not a URL",
             "Write what browsers reach, such as https://mail.example.",
         )
-    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"))
+    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"), section.rate_limits)
 
 
 def _database(source: Source, base: Path, section: Database) -> DatabaseConfig:

@@ -17,6 +17,7 @@ class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Server(Section, frozen=True):
     listen: str = "127.0.0.1:8025"
     public_url: str = ""
+    rate_limits: bool = True
 
 
 class Database(Section, frozen=True):

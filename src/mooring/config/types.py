@@ -123,11 +123,12 @@ class EgressConfig:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """``[server]``: where the API listens, and what the outside calls it."""
+    """``[server]``: where the API listens, what the outside calls it, and whether it refuses who calls too often."""
 
     host: str = "127.0.0.1"
     port: int = 8025
     public_url: str = "http://127.0.0.1:8025"
+    rate_limits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

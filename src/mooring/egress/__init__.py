@@ -9,7 +9,9 @@ from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
+from mooring.egress.names import SharedResolver
 from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses, listener_endpoints
+from mooring.egress.repository import forget_sources, release_sources, resume_sources
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
@@ -24,14 +26,18 @@ __all__ = [
     "LedgerEntry",
     "Outcome",
     "Route",
+    "SharedResolver",
     "SourceCheck",
     "Traffic",
     "arm_tripwire",
     "check_plumbing",
     "check_sources",
     "database_endpoints",
+    "forget_sources",
     "host_addresses",
     "http_client",
     "kind_for",
     "listener_endpoints",
+    "release_sources",
+    "resume_sources",
 ]

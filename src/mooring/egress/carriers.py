@@ -1,7 +1,6 @@
 """How a source gets its address onto the wire: bound here, or by an operator's proxy."""
 
 import contextlib
-import functools
 from typing import Protocol
 
 from mooring.config import Carrier, IPAddress, SourceConfig
@@ -11,15 +10,20 @@ from mooring.errors import NetworkError, SourceUnavailable
 from mooring.net import Endpoint
 from mooring.net.connect import DialledSocket, connect, is_local
 
+PROXY_ADDRESSES = 3
+"""Of one proxy's name, tried one after the other: each may cost its whole time-out."""
+
 
 class Resolver(Protocol):
     """From a name to its addresses."""
 
-    async def __call__(self, host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
+    async def __call__(self, host: str, port: int, *, timeout_s: float, application_id: str = "") -> list[IPAddress]:
         """The addresses, each once.
 
+        Args:
+            application_id: who wants to know; "" for the operator.
         Raises:
-            NameNotFound, ResolverTimeout.
+            NameNotFound, ResolverTimeout, ResolverBusy.
         """
         ...
 
@@ -39,12 +43,12 @@ async def carry(
         case Carrier.BIND:
             return await connect(target, local=via.local, timeout_s=connect_s)
         case Carrier.SOCKS5:
-            handshake = functools.partial(proxies.socks5, greeting_s=timeouts.proxy_s)
+            handshake = proxies.socks5
         case Carrier.HTTP:
             handshake = proxies.http_connect
     sock = await _connect_proxy(source, resolve, timeouts)
     try:
-        await handshake(sock, via, target, timeout_s=connect_s)
+        await handshake(sock, via, target, timeout_s=connect_s, own_s=timeouts.proxy_s)
     except BaseException:
         sock.close()
         raise
@@ -74,7 +78,8 @@ async def _connect_proxy(source: SourceConfig, resolve: Resolver, timeouts: Time
     """A socket to the first of the proxy's addresses that answers."""
     via = source.via
     try:
-        *others, last = await resolve(via.host, via.port, timeout_s=timeouts.resolve_s)
+        addresses = await resolve(via.host, via.port, timeout_s=timeouts.resolve_s)
+        *others, last = addresses[:PROXY_ADDRESSES]
         for address in others:
             with contextlib.suppress(NetworkError):
                 return await connect(Endpoint(str(address), via.port), local=None, timeout_s=timeouts.proxy_s)

@@ -1,10 +1,10 @@
 """Whether every source works, and whether the outside sees what is published."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,6 +15,11 @@ from mooring.egress.types import Caller, Dial, Traffic
 from mooring.errors import EgressError, InvalidRequest, MooringError
 
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]{3,45}")
+
+REFLECTED = 4096
+"""Bytes of an answer in which the address must be."""
+REFLECTOR_S = 40.0
+"""Seconds for one answer, the way there included."""
 
 CALLER = Caller(application_id="", subject="egress-check")
 
@@ -36,16 +41,17 @@ class SourceCheck:
 
 
 async def check_sources(dialer: Dialer, pools: Sequence[PoolConfig], reflector: str) -> list[SourceCheck]:
-    """Check each source of each pool.
+    """Check each source of each pool, all at once.
 
     Args:
         reflector: a URL that answers with the caller's address; "" checks only that the source can be used.
     Raises:
         InvalidRequest: the reflector is no URL.
     """
-    if reflector and urlsplit(reflector).scheme not in {"http", "https"}:
+    if reflector and not _is_url(reflector):
         raise InvalidRequest(f"{reflector!r} is not a URL of a reflector, such as https://host/reflect.")
-    return [await _check(dialer, pool, source, reflector) for pool in pools for source in pool.sources]
+    checks = (_check(dialer, pool, source, reflector) for pool in pools for source in pool.sources)
+    return await asyncio.gather(*checks)
 
 
 async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflector: str) -> SourceCheck:
@@ -58,24 +64,27 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
         try:
             await dialer.try_out(source)
         except EgressError as e:
-            return found(f"cannot be used: {e.message}", ok=False)
+            return found(f"cannot be used: {_told(e)}", ok=False)
         return found("can be used; a reflector would show what the outside sees", ok=True)
 
     def make_dial(host: str, port: int) -> Dial:
         return Dial(Traffic.PROBE, pool.environment, CALLER, host, port, tls=False)
 
     try:
-        async with http_client(dialer, make_dial, source=source) as http:
-            answer = await http.get(reflector)
+        async with asyncio.timeout(REFLECTOR_S), http_client(dialer, make_dial, source=source) as http:
+            status, text = await _ask(http, reflector)
     except EgressError as e:
-        return found(f"cannot be used: {e.message}", ok=False)
+        return found(f"cannot be used: {_told(e)}", ok=False)
     except MooringError as e:
-        return found(f"the reflector could not be asked: {e.message}", ok=False)
-    except httpx.HTTPError as e:
+        return found(f"the reflector could not be asked: {_told(e)}", ok=False)
+    except TimeoutError:
+        return found(f"the reflector did not finish its answer within {REFLECTOR_S:.0f} s", ok=False)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as e:
+        # The last two are a Location that cannot be read; httpx reads it even when told not to follow it.
         return found(f"the reflector did not answer as one: {e}", ok=False)
-    if not answer.is_success:
-        return found(f"the reflector answered {answer.status_code} instead of an address", ok=False)
-    seen = _seen(answer.text)
+    if not 200 <= status < 300:
+        return found(f"the reflector answered {status} instead of an address", ok=False)
+    seen = _seen(text)
     if seen is None:
         return found("the reflector's answer holds no address", ok=False)
     if seen != source.address:
@@ -83,9 +92,33 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
     return found("is seen as published", ok=True, seen=str(seen))
 
 
+def _told(error: MooringError) -> str:
+    """What is wrong, and what to do about it."""
+    return f"{error.message}. {error.hint}" if error.hint else error.message
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+        return url.scheme in {"http", "https"} and bool(url.host)
+    except (httpx.InvalidURL, ValueError):  # ValueError: a host such as "xn--a" cannot be read
+        return False
+
+
+async def _ask(http: httpx.AsyncClient, reflector: str) -> tuple[int, str]:
+    """The status and the beginning of the answer, however long that goes on."""
+    async with http.stream("GET", reflector) as answer:
+        told = b""
+        async for chunk in answer.aiter_bytes():
+            told += chunk
+            if len(told) >= REFLECTED:
+                break
+        return answer.status_code, told[:REFLECTED].decode("utf-8", "replace")
+
+
 def _seen(text: str) -> IPAddress | None:
     """The first address in an answer; a reflector that listens on both families spells IPv4 as ``::ffff:…``."""
-    for word in _ADDRESS.findall(text[:4096]):
+    for word in _ADDRESS.findall(text):
         try:
             address = ip_address(word.rstrip("."))
         except ValueError:

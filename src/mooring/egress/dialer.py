@@ -17,14 +17,17 @@ from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
 from mooring.egress.routes import choose, only, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
-from mooring.egress.targets import judge
-from mooring.egress.types import Dial, Intent, Outcome, Route, Settlement, Timeouts
+from mooring.egress.targets import MOST_ADDRESSES, judge, plain
+from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts
 from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
 from mooring.net import Endpoint
-from mooring.net.connect import DialledSocket, is_local, open_stream, resolve
+from mooring.net.connect import DialledSocket, is_local, open_stream
 from mooring.store import Database
 
 DEFAULT_TIMEOUTS = Timeouts()
+
+ADDRESSES_TRIED = 10
+"""Of one server, in one dial: each is a row of the ledger and a SYN to somebody."""
 
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
 
@@ -60,7 +63,7 @@ class Dialer:
         clock: Clock,
         policy: DialerPolicy,
         *,
-        resolve: Resolver = resolve,
+        resolve: Resolver,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._db = db
@@ -69,7 +72,7 @@ class Dialer:
         self._policy = policy
         self._resolve = resolve
         self._timeouts = timeouts
-        self._assigned: dict[tuple[str, str, int], str] = {}
+        self._assigned: dict[tuple[Caller, str, int], str] = {}
         self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
 
     @property
@@ -130,10 +133,15 @@ class Dialer:
         pool = pool_of(dial.environment, self._policy.pools)
         if source is not None:
             pool = only(source, pool)
-        addresses = await self._resolve(dial.host, dial.port, timeout_s=self._timeouts.resolve_s)
+        addresses = await self._resolve(
+            dial.host, dial.port, timeout_s=self._timeouts.resolve_s, application_id=dial.caller.application_id
+        )
+        addresses = plain(addresses)
+        if len(addresses) > MOST_ADDRESSES:
+            raise TargetNotAllowed(f"{dial.host} has {len(addresses)} addresses; no server needs that many")
         for address in addresses:
             self._judge(dial, address)
-        return pool, reachable(addresses, pool)
+        return pool, reachable(addresses, pool)[:ADDRESSES_TRIED]
 
     def _judge(self, dial: Dial, address: IPAddress) -> None:
         """All addresses, or none: a name that also leads to a forbidden one is not dialled at all."""
@@ -174,9 +182,10 @@ class Dialer:
 
     async def _choose(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
         caller = dial.caller
-        key = (caller.subject, str(pool.environment), int(address.version))
-        assigned = self._assigned.get(key) or await repository.assigned_source(self._db, *key)
-        if assigned:
+        key = (caller, str(pool.environment), int(address.version))
+        assigned = self._assigned.get(key) or await repository.assigned_source(self._db, caller.subject, *key[1:])
+        # Remembered for a grant alone: without one an assignment may be forgotten, and then it must be written anew.
+        if assigned and caller.grant_id:
             self._assigned[key] = assigned
         source, reason = choose(
             pool, family=address.version, application_id=caller.application_id, subject=caller.subject,
@@ -187,9 +196,10 @@ class Dialer:
     async def _route(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
         """The choice, kept for good once there is a grant."""
         route = await self._choose(dial, pool, address)
-        key = (dial.caller.subject, str(pool.environment), int(address.version))
-        if dial.caller.grant_id and self._assigned.get(key) != route.source.name:
-            await repository.assign_source(self._db, *key, route.source.name)
+        caller = dial.caller
+        key = (caller, str(pool.environment), int(address.version))
+        if caller.grant_id and self._assigned.get(key) != route.source.name:
+            await repository.assign_source(self._db, caller.subject, *key[1:], route.source.name)
             self._assigned[key] = route.source.name
         return route
 

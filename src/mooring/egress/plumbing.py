@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mooring.config import Carrier, Host, PoolConfig
+from mooring.egress.names import SharedResolver
 from mooring.errors import ConfigError, NetworkError
 from mooring.net import tripwire
-from mooring.net.connect import is_local, primary_addresses, resolve
+from mooring.net.connect import is_local, primary_addresses
 
 _NONLOCAL_BIND = (
     Path("/proc/sys/net/ipv4/ip_nonlocal_bind"),
@@ -71,9 +72,11 @@ async def database_endpoints(url: str) -> set[tuple[str, int]]:
             raise _no_host()
         port = int(match[3] or query.get("port") or 5432)
         try:
-            addresses = await resolve(match[1] or match[2], port, timeout_s=5.0)
+            addresses = await SharedResolver()(match[1] or match[2], port, timeout_s=5.0)
         except NetworkError as e:
-            raise ConfigError(f"the database's host cannot be found: {e.message}") from e
+            raise ConfigError(
+                f"the database's host cannot be found: {e.message}", hint="Check database.url in the configuration."
+            ) from e
         endpoints.update((str(address), port) for address in addresses)
     return endpoints
 
@@ -85,7 +88,7 @@ async def listener_endpoints(host: str, port: int) -> set[tuple[str, int]]:
         ConfigError: the host has no address.
     """
     try:
-        return {(str(address), port) for address in await resolve(host, port, timeout_s=5.0)}
+        return {(str(address), port) for address in await SharedResolver()(host, port, timeout_s=5.0)}
     except NetworkError as e:
         raise ConfigError(
             f"[server] listen names {host!r}, which has no address: {e.message}",

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from mooring.egress.types import Intent, LedgerEntry, Settlement
-from mooring.store import Connection, Database
+from mooring.store import Connection, Database, in_batches
 
 _ENTRY = ", ".join(f.name for f in fields(LedgerEntry))
 
@@ -127,6 +127,29 @@ async def assign_source(db: Database, subject: str, environment: str, family: in
            WHERE assignments.source <> excluded.source""",
         subject, environment, family, source,
     )  # fmt: skip
+
+
+async def release_sources(tx: Connection, subject: str) -> None:
+    """Say that nobody uses the subject's sources for now; it finds them again if it comes back in time."""
+    await tx.execute("UPDATE assignments SET released_at = now() WHERE subject = $1", subject)
+
+
+async def resume_sources(tx: Connection, subject: str) -> None:
+    """Say that the subject's sources, if it had any, are used again."""
+    await tx.execute("UPDATE assignments SET released_at = NULL WHERE subject = $1", subject)
+
+
+async def forget_sources(db: Database, *, kept: timedelta) -> None:
+    """Delete the assignments that nobody has used for this long."""
+    await in_batches(
+        db,
+        """WITH gone AS MATERIALIZED (
+               SELECT subject, environment, family FROM assignments
+               WHERE released_at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED)
+           DELETE FROM assignments a USING gone
+           WHERE a.subject = gone.subject AND a.environment = gone.environment AND a.family = gone.family""",
+        kept,
+    )
 
 
 async def ensure_partitions(db: Database, today: date, *, days: int) -> list[str]:

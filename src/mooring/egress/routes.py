@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from mooring.config import EnvironmentName, Generation, IPAddress, Kind, PoolConfig, SourceConfig
 from mooring.egress.types import Traffic
@@ -58,7 +59,9 @@ def only(source: SourceConfig, pool: PoolConfig) -> PoolConfig:
 
 
 def reachable(addresses: Sequence[IPAddress], pool: PoolConfig) -> list[IPAddress]:
-    """The target's addresses that the pool has a source for, in their order.
+    """The target's addresses that the pool has a source for: in their order, and the families by turns.
+
+    So an IPv6 that leads nowhere costs one time-out before IPv4 has its turn (RFC 8305 §4).
 
     Raises:
         NoSource: the families do not meet; a bound IPv4 source never reaches an IPv6 address.
@@ -71,7 +74,9 @@ def reachable(addresses: Sequence[IPAddress], pool: PoolConfig) -> list[IPAddres
         raise NoSource(
             f"the server has only {want} addresses, and {pool.environment} only {have} sources", reason="wrong_family"
         )
-    return usable
+    first = [address for address in usable if address.version == usable[0].version]
+    other = [address for address in usable if address.version != usable[0].version]
+    return [address for pair in zip_longest(first, other) for address in pair if address is not None]
 
 
 def choose(

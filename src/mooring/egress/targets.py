@@ -5,7 +5,7 @@ site-local addresses through. So addresses that carry another address are unwrap
 table below is our own, after IANA's special-purpose registries (RFC 6890, as updated).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
@@ -42,6 +42,10 @@ MAIL_PORTS = frozenset({25, 80, 110, 143, 443, 465, 587, 993, 995})
 """The ports below 1024 that mail, calendars and their discovery use; others are refused on public targets."""
 
 
+MOST_ADDRESSES = 64
+"""Addresses that one name may have. Mail hosts have a dozen at most; a thousand would make a scanner of us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Whether an address may be dialled, the rule that says so, as a sentence, and what could change it."""
@@ -49,6 +53,15 @@ class Judgement:
     allowed: bool
     rule: str
     hint: str = ""
+
+
+def plain(addresses: Iterable[IPAddress]) -> list[IPAddress]:
+    """The addresses as what a connection to them is in the end, each once.
+
+    An IPv4 address inside a mapped one or behind NAT64 (RFC 6052 §2.1) sees whatever IPv4 address the translator has,
+    never our IPv6 source: it is IPv4's to reach.
+    """
+    return list(dict.fromkeys(_ipv4_inside(address) or address for address in addresses))
 
 
 def judge(
@@ -86,6 +99,12 @@ def judge(
     if port < 1024 and port not in MAIL_PORTS:
         return Judgement(False, f"port {port} is not one that mail or calendars use")
     return Judgement(True, f"{address} is public")
+
+
+def _ipv4_inside(address: IPAddress) -> IPv4Address | None:
+    if not isinstance(address, IPv6Address):
+        return None
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped
 
 
 def _unwrap(address: IPAddress) -> Iterator[IPAddress]:

@@ -4,7 +4,18 @@ It delivers nothing and knows no grant. Start at ``repository.py``: ``append`` i
 ``read`` how it is found again.
 """
 
-from mooring.events.repository import CHANNEL, announced, append, forget, read, read_one
+from mooring.events.repository import CHANNEL, KEPT, announced, append, forget_facts, read, read_one
 from mooring.events.types import EventType, Fact, Recorded
 
-__all__ = ["CHANNEL", "EventType", "Fact", "Recorded", "announced", "append", "forget", "read", "read_one"]
+__all__ = [
+    "CHANNEL",
+    "KEPT",
+    "EventType",
+    "Fact",
+    "Recorded",
+    "announced",
+    "append",
+    "forget_facts",
+    "read",
+    "read_one",
+]

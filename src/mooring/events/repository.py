@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from mooring.events.types import EventType, Fact, Recorded
-from mooring.store import Connection, Database
+from mooring.store import Connection, Database, in_batches
 
 CHANNEL = "facts"
 """Where PostgreSQL announces, at the commit, that a grant has new facts; the payload is ``announced``'s."""
+
+KEPT = timedelta(days=14)
+"""How long a fact can be read and delivered again: far longer than an endpoint may fail before it is given up."""
 
 
 async def append(tx: Connection, *, application_id: str, grant_id: str, facts: Sequence[Fact]) -> None:
@@ -55,15 +58,16 @@ async def read_one(db: Database, grant_id: str, sequence: int) -> Recorded | Non
     return found[0] if found and found[0].sequence == sequence else None
 
 
-async def forget(db: Database, kept: timedelta, limit: int) -> int:
-    """Forget facts that are older than this, some at a time; returns how many."""
-    result = await db.execute(
+async def forget_facts(db: Database) -> int:
+    """Forget facts that are older than ``KEPT``; returns how many."""
+    return await in_batches(
+        db,
         """WITH old AS MATERIALIZED (
-               SELECT grant_id, sequence FROM outbox WHERE at < now() - $1::interval ORDER BY at LIMIT $2)
+               SELECT grant_id, sequence FROM outbox WHERE at < now() - $1::interval
+               ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
            DELETE FROM outbox o USING old WHERE o.grant_id = old.grant_id AND o.sequence = old.sequence""",
-        kept, limit,
-    )  # fmt: skip
-    return int(result.rpartition(" ")[2])
+        KEPT,
+    )
 
 
 def _recorded(row: Any) -> Recorded:

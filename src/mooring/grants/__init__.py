@@ -7,10 +7,10 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 
 from mooring.grants.attempt import Attempt
 from mooring.grants.keys import Keys
-from mooring.grants.repository import GrantQuery, by_ids, set_status, set_sync_health
+from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_status, set_sync_health
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
-from mooring.grants.settings import parse_settings, settings_as_api
+from mooring.grants.settings import as_request, mail_domain, parse_settings, settings_as_api
 from mooring.grants.types import (
     CalendarServer,
     ConnectRequest,
@@ -39,9 +39,12 @@ __all__ = [
     "Settings",
     "TlsMode",
     "Way",
+    "as_request",
     "attempt_at",
     "by_ids",
     "calendar_attempt",
+    "forget_codes",
+    "mail_domain",
     "parse_settings",
     "set_status",
     "set_sync_health",

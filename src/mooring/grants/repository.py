@@ -8,7 +8,7 @@ import msgspec
 
 from mooring.config import Generation, Kind
 from mooring.grants.types import Grant, GrantStatus, Settings
-from mooring.store import Connection, Database
+from mooring.store import Connection, Database, in_batches
 
 _SELECT = """
 SELECT g.id, g.application_id, a.generation, a.region, a.static_ips = 'on' AS feature_on, g.provider, g.email,
@@ -182,6 +182,16 @@ async def take_code(db: Database, application_id: str, code_hash: bytes) -> str 
            RETURNING grant_id""",
         code_hash, application_id,
     )  # fmt: skip
+
+
+async def forget_codes(db: Database) -> None:
+    """Delete the codes that are good no longer, and that nobody came for."""
+    await in_batches(
+        db,
+        """WITH gone AS MATERIALIZED (
+               SELECT hash FROM authorization_codes WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)
+           DELETE FROM authorization_codes c USING gone WHERE c.hash = gone.hash""",
+    )
 
 
 async def all_sealed(db: Database, after: str, limit: int) -> list[tuple[str, bytes, bytes]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from mooring.applications import Application, Applications, StaticIps
 from mooring.config import Kind
+from mooring.egress import release_sources, resume_sources
 from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
@@ -95,6 +96,7 @@ class Grants:
                 "ip": request.ip,
             },
         )
+        await resume_sources(tx, subject)
         await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(placement)))
         await self._append(tx, application.id, grant_id, EventType.GRANT_CREATED, {"provider": request.provider})
 
@@ -204,6 +206,7 @@ class Grants:
             await withdraw(tx, LeaseKind.MAILBOX, grant.id)
             if not await repository.delete(tx, application.id, grant.id):
                 raise NotFound(f"This application has no grant {identifier!r}.")
+            await release_sources(tx, grant.subject)
             await self._append(tx, application.id, grant.id, EventType.GRANT_DELETED, {"provider": grant.provider})
         await self._objects.delete_prefix(f"grants/{grant.id}")
 

@@ -159,9 +159,10 @@ def _caldav_host(settings: Settings) -> str:
 def _check_calendar_url(text: str) -> None:
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host, port = url.host, 443 if url.port is None else url.port
+    except (httpx.InvalidURL, ValueError):  # ValueError: a host such as "xn--a" cannot be read
         raise InvalidRequest("settings.caldav_url must be an https:// address.") from None
-    if url.scheme != "https" or not url.host or not 1 <= (url.port or 443) <= 65535:
+    if url.scheme != "https" or not host or not 1 <= port <= 65535:
         raise InvalidRequest("settings.caldav_url must be an https:// address.")
     if url.userinfo:
         raise InvalidRequest("settings.caldav_url must not hold a password; use caldav_username and caldav_password.")

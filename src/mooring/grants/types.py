@@ -31,6 +31,11 @@ class Server(msgspec.Struct, frozen=True, omit_defaults=True):
     username: str
     tls: TlsMode | None = None
 
+    @property
+    def mailbox(self) -> str:
+        """Who at which server, in words: the mailbox that this leads to, by whichever port."""
+        return f"{self.username} at {self.host}"
+
 
 class CalendarServer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A CalDAV server: where discovery starts (RFC 6764), and who logs in there."""

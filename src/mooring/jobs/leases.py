@@ -65,7 +65,6 @@ class Holder:
 
     async def join(self) -> None:
         """Become a holder, before the first claim."""
-        await repository.forget_dead(self._db)
         await repository.beat(self._db, self.id, self._lease)
 
     async def claim(self, kind: LeaseKind, *, scopes: list[str] | None, limit: int) -> list[Lease]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mooring.store import Connection, Database
+from mooring.store import Connection, Database, in_batches
 
 
 async def beat(db: Database, holder: str, lease: timedelta) -> None:
@@ -17,7 +17,12 @@ async def beat(db: Database, holder: str, lease: timedelta) -> None:
 
 async def forget_dead(db: Database) -> None:
     """Take away the rows of holders that died long ago; what they held is free by then, with or without them."""
-    await db.execute("DELETE FROM holders WHERE expires_at < now() - interval '1 hour'")
+    await in_batches(
+        db,
+        """WITH gone AS MATERIALIZED (
+               SELECT id FROM holders WHERE expires_at < now() - interval '1 hour' LIMIT $1 FOR UPDATE SKIP LOCKED)
+           DELETE FROM holders h USING gone WHERE h.id = gone.id""",
+    )
 
 
 async def leave(db: Database, holder: str) -> None:

@@ -29,6 +29,7 @@ class Folder:
         path: the mailbox's name with its hierarchy, decoded.
         wire_name: the name as the server spells it; what is sent back to it.
         attributes: special uses, and the server's other LIST attributes.
+        uid_validity, origin: what its UIDs belong to: the server's number, and the mailbox that it was read from.
         fetched_at: when its newest messages were first stored; None: never looked into (spec §6.9).
         complete_at: when everything of the window was first stored; None: still being copied.
         synced_at: when it was last seen to be in step.
@@ -43,6 +44,7 @@ class Folder:
     attributes: tuple[str, ...]
     selectable: bool
     uid_validity: int | None = None
+    origin: str | None = None
     uid_next: int | None = None
     highest_modseq: int | None = None
     fetched_at: datetime | None = None

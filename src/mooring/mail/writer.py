@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mooring.clock import Clock
+from mooring.errors import LostOwnership
 from mooring.events import EventType, Fact, append
 from mooring.grants import Grant
 from mooring.jobs import Lease, fenced
@@ -25,6 +26,9 @@ def pack_key(grant_id: str, pack_id: str) -> str:
 class MailWriter:
     """The one writer of a grant's stored mail, for as long as its lease holds.
 
+    Attributes:
+        origin: the mailbox that is written down; what was read from another one does not belong to it.
+
     Raises, all methods: LostOwnership, and then nothing was written.
     """
 
@@ -37,6 +41,7 @@ class MailWriter:
         self._grant = grant
         self._lease = lease
         self._key = key
+        self.origin = grant.settings.imap.mailbox
 
     async def folders(self) -> list[Folder]:
         """What is known of the grant's folders."""
@@ -57,9 +62,9 @@ class MailWriter:
         return await self.folders()
 
     async def reset(self, folder: Folder, uid_validity: int) -> None:
-        """Begin the folder anew under this UIDVALIDITY."""
+        """Begin the folder anew under this UIDVALIDITY of our mailbox."""
         async with fenced(self._db, self._lease) as tx:
-            await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity)
+            await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity, self.origin)
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
         """Flags by UID of everything stored of the folder."""
@@ -81,23 +86,32 @@ class MailWriter:
         new = {record.id: record for record in batch.records}
         known = await self._known(new)
         fresh = [record for identity, record in new.items() if identity not in known]
+        pack = [pack_key(self._grant.id, batch.pack_id)] if fresh else []
+        for key in pack:
+            await self._objects.put(key, batch.pack)
+        try:
+            async with fenced(self._db, self._lease) as tx:
+                await self._add(tx, folder, batch, fresh, announce=announce)
+        except LostOwnership:
+            # Perhaps the grant is gone, with all of its objects but this one.
+            await self._objects.delete(pack)
+            raise
+
+    async def _add(self, tx: Connection, folder: Folder, batch: Batch, fresh: list[Record], *, announce: bool) -> None:
         if fresh:
-            await self._objects.put(pack_key(self._grant.id, batch.pack_id), batch.pack)
-        async with fenced(self._db, self._lease) as tx:
-            if fresh:
-                await self._insert(tx, folder, batch, fresh)
-            await writing.insert_placements(tx, self._grant.id, folder.id, batch.records)
-            changed = await writing.refresh_messages(tx, self._grant.id, new)
-            await writing.mark_folder(tx, self._grant.id, folder.id)
-            if announce:
-                created = {record.id for record in fresh}
-                await self._append(
-                    tx,
-                    [
-                        *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in reversed(fresh)),
-                        *(Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed if i not in created),
-                    ],
-                )
+            await self._insert(tx, folder, batch, fresh)
+        await writing.insert_placements(tx, self._grant.id, folder.id, batch.records)
+        changed = await writing.refresh_messages(tx, self._grant.id, {record.id for record in batch.records})
+        await writing.mark_folder(tx, self._grant.id, folder.id)
+        if announce:
+            created = {record.id for record in fresh}
+            await self._append(
+                tx,
+                [
+                    *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in reversed(fresh)),
+                    *(Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed if i not in created),
+                ],
+            )
 
     async def _known(self, ids: Iterable[str]) -> set[str]:
         async with self._db.connection() as connection:

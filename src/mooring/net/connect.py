@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import errno
-import functools
 import ipaddress
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
@@ -28,19 +26,14 @@ _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM})
 
 
-_RESOLVERS = ThreadPoolExecutor(64, thread_name_prefix="resolve")
-"""Threads of their own, and many: the C library's look-up cannot be cancelled, and one name server that stays
-silent must not hold up everybody else's names."""
-
-
 class DialledSocket(socket.socket):
     """A socket that the dialer made. The tripwire lets only these connect."""
 
     __slots__ = ()
 
 
-async def resolve(host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
-    """The addresses of a name, in the order the host's own resolver gives them, each once.
+def look_up(host: str, port: int) -> list[IPAddress]:
+    """The addresses of a name, in the order the host's own resolver gives them, each once; blocks until it does.
 
     Whatever spelling came in, what goes out are parsed addresses of real socket addresses: the caller
     judges those, never the string (``127.1`` and ``0x7f000001`` are 127.0.0.1 here).
@@ -48,12 +41,9 @@ async def resolve(host: str, port: int, *, timeout_s: float) -> list[IPAddress]:
     Raises:
         NameNotFound, ResolverTimeout.
     """
-    loop = asyncio.get_running_loop()
-    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     with phase(Phase.RESOLVE, host):
         try:
-            async with asyncio.timeout(timeout_s):
-                found = await loop.run_in_executor(_RESOLVERS, look_up)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (UnicodeError, ValueError, OverflowError) as e:
             raise NameNotFound(f"{host[:100]!r} is not a host name") from e
     addresses = (ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in found)

@@ -1,6 +1,7 @@
 """From what the operating system and OpenSSL raise to our tree: the only place that knows both."""
 
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Generator
@@ -65,8 +66,9 @@ def translate(error: OSError | EOFError, current: Phase, peer: str) -> NetworkEr
         return _tls(error, peer)
     if isinstance(error, socket.gaierror):
         return _resolver(error, peer)
-    detail = getattr(error, "strerror", None) or str(error)
     number = getattr(error, "errno", None)
+    # The system's own words: asyncio puts the address, which we name better, in their place.
+    detail = os.strerror(number) if number and not isinstance(error, ssl.SSLError) else str(error)
     if current is Phase.CONNECT:
         if number == errno.ECONNREFUSED:
             return ConnectionRefused(f"{peer} refused the connection", detail=detail)

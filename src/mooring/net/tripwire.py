@@ -1,8 +1,8 @@
-"""The tripwire: a connect that the dialer did not make is refused before its SYN leaves.
+"""The tripwire: a connect that the dialer did not make is refused before its SYN leaves, and so is a datagram.
 
-It sees what goes through CPython's socket module (audit event ``socket.connect``), which is why the
-workers run on asyncio's stock loop: uvloop and compiled code (such as the object store's client) connect
-unseen. What it cannot see, a firewall of this host can.
+It sees what goes through CPython's socket module (audit events), which is why the workers run on
+asyncio's stock loop: uvloop and compiled code (such as the object store's client) connect unseen. What it
+cannot see, a firewall of this host can.
 """
 
 import socket
@@ -10,6 +10,9 @@ import sys
 from typing import Any
 
 from mooring.net.connect import DialledSocket
+
+_LEAVING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+"""The audit events of what leaves for an address. Without one, over a socket that is connected, it is None."""
 
 _state = {"armed": False}
 _exceptions: set[tuple[str, int]] = set()
@@ -20,7 +23,7 @@ class UndialledConnect(PermissionError):
 
 
 def arm(exceptions: set[tuple[str, int]]) -> None:
-    """Refuse, from now on and for good, every IP connect that the dialer did not make.
+    """Refuse, from now on and for good, every IP connect and datagram that is not the dialer's.
 
     Args:
         exceptions: (address, port) of the database, the one that Python code connects to and the dialer does not.
@@ -32,11 +35,11 @@ def arm(exceptions: set[tuple[str, int]]) -> None:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event != "socket.connect":
+    if event not in _LEAVING:
         return
     sock, address = args
-    if isinstance(sock, DialledSocket) or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+    if address is None or isinstance(sock, DialledSocket) or sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     if tuple(address[:2]) in _exceptions:
         return
-    raise UndialledConnect(f"a connect to {address!r} was stopped: only the dialer connects")
+    raise UndialledConnect(f"{event} to {address!r} was stopped: only the dialer connects")

@@ -7,8 +7,17 @@ in Sent is in ``copies.py``, what a killed process leaves in ``outcomes.py``.
 
 from mooring.send.copies import CopyKeeper
 from mooring.send.errors import OutcomeUnknown
-from mooring.send.outcomes import recover
+from mooring.send.outcomes import forget_submissions, recover
 from mooring.send.service import Sender
 from mooring.send.types import SentAttachment, Submission, SubmissionState
 
-__all__ = ["CopyKeeper", "OutcomeUnknown", "Sender", "SentAttachment", "Submission", "SubmissionState", "recover"]
+__all__ = [
+    "CopyKeeper",
+    "OutcomeUnknown",
+    "Sender",
+    "SentAttachment",
+    "Submission",
+    "SubmissionState",
+    "forget_submissions",
+    "recover",
+]

@@ -19,7 +19,7 @@ from mooring.grants import Grant, GrantStatus, Keys, Sessions, by_ids, way_of
 from mooring.jobs import LeaseKind, nudge
 from mooring.protocols.imap import ImapClient
 from mooring.send import repository
-from mooring.send.outcomes import SETTLED_KEPT, UNKNOWN_KEPT, raw_context, recover
+from mooring.send.outcomes import raw_context, recover
 from mooring.send.repository import DueCopy
 from mooring.send.sentfolder import is_there, put, sent_folder
 from mooring.store import Database, StoreUnavailable
@@ -29,8 +29,8 @@ log = structlog.get_logger()
 
 LOOK_S = 1.0
 """Seconds between looks at what is due."""
-TIDY_S = 30.0
-"""Seconds between looks at what killed processes left, and at what can be forgotten."""
+RECOVER_S = 30.0
+"""Seconds between looks at what killed processes left."""
 CLAIM = 100
 TRY_S = 240.0
 """Seconds for all copies of one grant that are due at a time."""
@@ -57,14 +57,14 @@ class CopyKeeper:
             environments: those that this process may leave by; None for all.
         """
         scopes = None if environments is None else list(environments)
-        tidied_at: float | None = None
+        recovered_at: float | None = None
         try:
             while True:
                 try:
                     now = self._clock.monotonic()
-                    if tidied_at is None or now - tidied_at >= TIDY_S:
-                        await self._tidy()
-                        tidied_at = now
+                    if recovered_at is None or now - recovered_at >= RECOVER_S:
+                        await recover(self._db)
+                        recovered_at = now
                     await self._look(scopes)
                 except MooringError as e:
                     log.warning("send.copies_wait", error=str(e))
@@ -74,10 +74,6 @@ class CopyKeeper:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _tidy(self) -> None:
-        await recover(self._db)
-        await repository.forget(self._db, settled=SETTLED_KEPT, unknown=UNKNOWN_KEPT)
 
     async def _look(self, scopes: list[str] | None) -> None:
         """Start on what is due: one session for each grant."""

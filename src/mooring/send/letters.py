@@ -8,6 +8,7 @@ import msgspec
 
 from mooring.grants import Grant
 from mooring.ids import new_id
+from mooring.large import windows
 from mooring.mail import Message, Party, attachment_list, message_date, message_id, party_list, thread_headers
 from mooring.protocols.mime import (
     Address,
@@ -47,7 +48,16 @@ class Letter:
 
 def request_hash(submission: Submission) -> bytes:
     """The same 32 bytes for the same submission, and for no other."""
-    return hashlib.sha256(msgspec.msgpack.encode(submission)).digest()
+    digests = tuple(replace(one, content=hashlib.sha256(one.content).digest()) for one in submission.attachments)
+    hashed = hashlib.sha256(msgspec.msgpack.encode(replace(submission, body="", attachments=digests)))
+    for start, end in windows(len(submission.body)):
+        hashed.update(submission.body[start:end].encode())
+    return hashed.digest()
+
+
+def weight(submission: Submission) -> int:
+    """About how many bytes the submission is."""
+    return len(submission.body) + sum(len(one.content) for one in submission.attachments)
 
 
 def write_letter(grant: Grant, submission: Submission, parent: bytes | None, now: datetime) -> Letter:
@@ -95,11 +105,17 @@ def message_of(grant: Grant, letter: Letter, *, thread_id: str, folders: list[st
         unread=False,
         starred=False,
         snippet=parsed.snippet,
-        body=msgspec.Raw(encode(parsed.body)),
+        body=msgspec.Raw(_json(parsed.body)),
         folders=folders,
         attachments=msgspec.Raw(encode(attachment_list(grant.id, parsed.attachments))),
         created_at=letter.written_at,
     )
+
+
+def _json(text: str) -> bytes:
+    """The text as JSON, encoded by windows."""
+    pieces = [msgspec.json.encode(text[start:end])[1:-1] for start, end in windows(len(text))]
+    return b"".join((b'"', *pieces, b'"'))
 
 
 def _outgoing(grant: Grant, submission: Submission, own_id: str, now: datetime) -> Outgoing:

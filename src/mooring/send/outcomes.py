@@ -7,6 +7,7 @@ import msgspec
 from mooring.errors import MooringError
 from mooring.events import EventType, Fact, append
 from mooring.grants import Grant, by_ids
+from mooring.large import beside
 from mooring.mail import Message, assign_threads, join_thread, thread_headers
 from mooring.send import repository
 from mooring.send.errors import OutcomeUnknown
@@ -46,8 +47,9 @@ async def record_sent(
         if not await repository.hold_grant(tx, grant.id):
             return unrecorded(grant, letter, folders)
         thread_id = await join_thread(tx, grant.id, letter.id, thread_headers(letter.parsed))
-        message = message_of(grant, letter, thread_id=thread_id, folders=folders)
-        response = key.pack(msgspec.json.encode(message), response_context(submission_id)) if answers else None
+        size = len(letter.parsed.body)
+        message = await beside(size, message_of, grant, letter, thread_id=thread_id, folders=folders)
+        response = await beside(size, _packed, message, key, submission_id) if answers else None
         if await repository.sent(tx, grant.id, submission_id, response):
             fact = Fact(EventType.MESSAGE_SEND_SUCCESS, {"id": letter.id, "thread_id": thread_id})
             await append(tx, application_id=grant.application_id, grant_id=grant.id, facts=[fact])
@@ -58,6 +60,11 @@ def unrecorded(grant: Grant, letter: Letter, folders: list[str]) -> Message:
     """What the API says of a letter that was sent, where nothing can be written of it any more."""
     threads, _ = assign_threads(grant.id, [(letter.id, thread_headers(letter.parsed))], {})
     return message_of(grant, letter, thread_id=threads[letter.id], folders=folders)
+
+
+def _packed(message: Message, key: DataKey, submission_id: str) -> bytes:
+    """The answer, for whoever asks again with the same Idempotency-Key."""
+    return key.pack(msgspec.json.encode(message), response_context(submission_id))
 
 
 async def record_failure(db: Database, grant: Grant, submission_id: str, message_id: str, error: MooringError) -> None:
@@ -87,3 +94,8 @@ async def recover(db: Database) -> int:
             error = outcome_unknown(grant) if row.state is SubmissionState.SENDING else never_handed_over()
             await record_failure(db, grant, row.id, row.message_id, error)
     return len(rows)
+
+
+async def forget_submissions(db: Database) -> None:
+    """Delete the submissions whose time is over: what happened is in the outbox, where they left from in the ledger."""
+    await repository.forget(db, settled=SETTLED_KEPT, unknown=UNKNOWN_KEPT)

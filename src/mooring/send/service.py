@@ -15,6 +15,7 @@ from mooring.clock import Clock
 from mooring.errors import Conflict, InvalidRequest, MooringError
 from mooring.grants import Grant, Keys, Sessions
 from mooring.ids import new_id
+from mooring.large import beside
 from mooring.mail import MailReader, Message, SpecialUse, find_special
 from mooring.send import repository
 from mooring.send.failures import from_stored, outcome_unknown
@@ -26,7 +27,7 @@ from mooring.send.handover import (
     submission_session,
     without_smtp,
 )
-from mooring.send.letters import Letter, request_hash, write_letter
+from mooring.send.letters import Letter, request_hash, weight, write_letter
 from mooring.send.outcomes import (
     SETTLED_KEPT,
     raw_context,
@@ -74,12 +75,14 @@ class Sender:
         """
         if grant.settings.smtp is None:
             raise without_smtp()
-        request = await asyncio.to_thread(request_hash, submission)
+        size = weight(submission)
+        request = await beside(size, request_hash, submission)
         if idempotency_key is not None and (known := await self._known(grant, idempotency_key, request)):
             return known
         key = await self._keys.data_key(grant)
         parent = await self._parent(grant, key, submission.reply_to_message_id)
-        letter = await asyncio.to_thread(write_letter, grant, submission, parent, self._clock.now())
+        size += len(parent or b"")
+        letter = await beside(size, write_letter, grant, submission, parent, self._clock.now())
         task = asyncio.create_task(self._carry(grant, letter, key, idempotency_key, request))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
@@ -126,15 +129,16 @@ class Sender:
                 return None
 
     async def _answer(self, grant: Grant, row: Row) -> Message:
-        key = await self._keys.data_key(grant)
-        return msgspec.json.decode(key.unpack(row.response or b"", response_context(row.id)), type=Message)
+        key, response = await self._keys.data_key(grant), row.response or b""
+        answer = await beside(len(response), key.unpack, response, response_context(row.id))
+        return msgspec.json.decode(answer, type=Message)
 
     async def _carry(
         self, grant: Grant, letter: Letter, key: DataKey, idempotency_key: str | None, request: bytes
     ) -> Message:
         """Write the intent, send, write the outcome."""
         submission_id = new_id()
-        raw = await asyncio.to_thread(key.pack, letter.raw, raw_context(submission_id))
+        raw = await beside(len(letter.raw), key.pack, letter.raw, raw_context(submission_id))
         started = self._clock.monotonic()
         if not await repository.intend(
             self._db,

@@ -5,6 +5,7 @@ under names. It knows no query of another room: SQL lives in their ``repository.
 ``database.py``; the embedded server's theory is on top of ``embedded.py``.
 """
 
+from mooring.store.batches import in_batches
 from mooring.store.database import Connection, Database, DatabaseUrl, Isolation, Notification, Record
 from mooring.store.embedded import EmbeddedPostgres
 from mooring.store.errors import InvalidKey, ObjectMissing, StoreUnavailable
@@ -24,5 +25,6 @@ __all__ = [
     "ObjectStore",
     "Record",
     "StoreUnavailable",
+    "in_batches",
     "migrate",
 ]

@@ -5,6 +5,7 @@ Sessions carry no state from one use to the next, so that handing one back costs
 """
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -217,7 +218,7 @@ def _connecting() -> Generator[None]:
         with _acquiring():
             yield
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as e:
-        raise ConfigError(f"the database refuses us: {e}", hint="Check user and password in the store's URL.") from e
+        raise ConfigError(f"the database refuses us: {e}", hint="Check user and password in database.url.") from e
     except asyncpg.InvalidCatalogNameError as e:
         raise ConfigError(f"the database server has no such database: {e}", hint="Create it: createdb NAME.") from e
     except ValueError:
@@ -245,7 +246,15 @@ def _acquiring() -> Generator[None]:
     except asyncpg.ClientConfigurationError:
         raise
     except (*_GONE, asyncpg.InterfaceError, OSError) as e:
-        raise StoreUnavailable(f"the database cannot be reached: {e or 'it did not answer in time'}") from e
+        raise StoreUnavailable(
+            f"the database cannot be reached: {_why(e)}", hint="Check that PostgreSQL runs where database.url says."
+        ) from e
+
+
+def _why(error: BaseException) -> str:
+    """The system's own words where it has any: asyncio puts the address in their place."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else str(error) or "it did not answer in time"
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from mooring.errors import ConfigError
+from mooring.large import beside, copy
 from mooring.store.errors import InvalidKey, ObjectMissing, StoreUnavailable
 
 # What neither a file system nor S3 needs to escape; no segment is empty, "." or "..".
@@ -132,7 +133,8 @@ class ObjectStore:
 
     async def _get(self, key: str, start: int, end: int) -> bytes:
         try:
-            data = bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
+            given = await obstore.get_range_async(self._store, key, start=start, end=end)
+            data = await beside(end - start, copy, memoryview(given))
         except FileNotFoundError as e:
             raise ObjectMissing(f"there is no object {key}") from e
         except (BaseError, OSError) as e:

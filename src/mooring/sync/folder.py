@@ -6,7 +6,7 @@ changed, what is gone, by the cheapest means that the server offers.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Container, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -15,6 +15,7 @@ import structlog
 from mooring.errors import MooringError, RemoteProtocolError
 from mooring.mail import Arrival, Folder, MailWriter
 from mooring.protocols.imap import FetchedMessage, ImapClient, Selected, UidSet
+from mooring.steps import Steps, gently
 
 log = structlog.get_logger()
 
@@ -31,6 +32,8 @@ LARGEST_MESSAGE = 200 * 1024 * 1024
 REACH = timedelta(days=3)
 """How much earlier the server may have received a message than its own date says (``mail.records.FUTURE_S``: two
 days), and a day for time zones, which SEARCH leaves aside (RFC 9051 §6.4.4)."""
+STEP = 2048
+"""UIDs that are gone through in one step: about 2 ms."""
 BATCHES_AHEAD = 2
 """Batches that are fetched while one is parsed and another is written."""
 
@@ -51,10 +54,11 @@ class FolderSync:
             since: the first day of the window.
         """
         folder, previous = self._folder, None
-        if folder.complete_at and folder.uid_validity and folder.highest_modseq and "QRESYNC" in self._client.enabled:
-            previous = (folder.uid_validity, folder.highest_modseq)
+        is_ours = folder.origin == self._writer.origin
+        if is_ours and folder.complete_at and folder.uid_validity and folder.highest_modseq:
+            previous = (folder.uid_validity, folder.highest_modseq) if "QRESYNC" in self._client.enabled else None
         selected = await self._client.select(folder.wire_name, read_only=True, since=previous)
-        if folder.uid_validity != selected.uid_validity:
+        if not is_ours or folder.uid_validity != selected.uid_validity:
             await self._writer.reset(folder, selected.uid_validity)
             self._folder = folder = replace(folder, uid_validity=selected.uid_validity, uid_next=None, complete_at=None)
             previous = None
@@ -80,14 +84,15 @@ class FolderSync:
         if oldest is not None:
             since = min(since, (oldest - REACH).date())
         if selected.uid_next is None:
-            self._highest_uid = _highest(await self._client.search())
+            self._highest_uid = (await self._client.search()).top
         wanted = await self._client.search(since=since)
-        if len(wanted) > LARGEST_FOLDER:
-            raise RemoteProtocolError(f"the server claims that there are {len(wanted)} messages in one folder")
-        missing = wanted.without(stored)
-        newest = missing.highest(FIRST_BATCH)
+        count = await gently(wanted.counting())
+        if count > LARGEST_FOLDER:
+            raise RemoteProtocolError(f"the server claims that there are {count} messages in one folder")
+        missing = await gently(wanted.leaving_out(stored))
+        rest, newest = missing.split(FIRST_BATCH)
         await self._store(newest, announce=False)
-        await self._store(missing.without(newest), announce=False)
+        await self._store(rest, announce=False)
         if stored:
             await self._compare(stored)
 
@@ -113,30 +118,29 @@ class FolderSync:
         if not stored:
             return
         flags: dict[int, frozenset[str]] = {}
-        async for message in self._client.fetch_flags(UidSet.since(min(stored))):
+        async for message in self._client.fetch_flags(UidSet.since(next(iter(stored)))):
             if message.flags is not None:
                 flags[message.uid] = message.flags
-        await self._change(stored, flags, await self._absent([uid for uid in stored if uid not in flags]))
+        await self._change(stored, flags, await self._absent(await gently(_outside(stored, flags))))
 
     async def _absent(self, uids: Collection[int]) -> list[int]:
-        """Those of these UIDs that the server does not find.
+        """Those of these UIDs, in rising order, that the server does not find.
 
         An answer to FETCH that leaves a message out is not yet a message that is gone.
         """
         if not uids:
             return []
-        found = await self._client.search(f"UID {UidSet.since(min(uids))}")
-        return [uid for uid in uids if uid not in found]
+        found = await self._client.search(f"UID {UidSet.since(next(iter(uids)))}")
+        return await gently(_outside(uids, found))
 
     async def _change(
         self, stored: dict[int, frozenset[str]], flags: dict[int, frozenset[str]], gone: list[int]
     ) -> None:
-        changed = {uid: now for uid, now in flags.items() if uid in stored and _lasting(now) != stored[uid]}
+        changed = await gently(_changed(stored, flags))
         if changed or gone:
             await self._writer.change(
-                self._folder, flags={u: _lasting(f) for u, f in changed.items()}, gone=gone,
-                announce=self._folder.complete_at is not None,
-            )  # fmt: skip
+                self._folder, flags=changed, gone=gone, announce=self._folder.complete_at is not None
+            )
 
     async def _store(self, uids: UidSet, *, announce: bool) -> None:
         """Fetch, parse and write: three steps of a line, each batch in one of them."""
@@ -189,8 +193,26 @@ class FolderSync:
         return Arrival(message.uid, _lasting(message.flags or frozenset()), received, message.body)
 
 
-def _highest(uids: UidSet) -> int:
-    return uids.ranges[-1][1] if uids else 0
+def _outside(uids: Iterable[int], known: Container[int]) -> Steps[list[int]]:
+    """Those of these UIDs that are not known."""
+    found: list[int] = []
+    for number, uid in enumerate(uids, start=1):
+        if uid not in known:
+            found.append(uid)
+        if number % STEP == 0:
+            yield
+    return found
+
+
+def _changed(stored: dict[int, frozenset[str]], flags: dict[int, frozenset[str]]) -> Steps[dict[int, frozenset[str]]]:
+    """The flags of those that are stored with others."""
+    found: dict[int, frozenset[str]] = {}
+    for number, (uid, now) in enumerate(flags.items(), start=1):
+        if uid in stored and _lasting(now) != stored[uid]:
+            found[uid] = _lasting(now)
+        if number % STEP == 0:
+            yield
+    return found
 
 
 def _lasting(flags: frozenset[str]) -> frozenset[str]:

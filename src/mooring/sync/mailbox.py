@@ -149,7 +149,8 @@ class MailboxSync:
         except ServerRefused as e:
             await self._refused(writer, folder, e)
             return False
-        if self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
+        is_ours = folder.origin == writer.origin
+        if is_ours and self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
             return True
         if not await self._sync_folder(client, writer, folder):
             return False

@@ -11,6 +11,7 @@ import msgspec
 from mooring.clock import Clock
 from mooring.errors import InvalidRequest, NotFound
 from mooring.grants import Grant, Keys
+from mooring.large import beside
 from mooring.mail import (
     Attachment,
     Folder,
@@ -159,7 +160,7 @@ class Mailbox:
         if info is None:
             raise NotFound(f"The message has no attachment {attachment!r}.")
         raw = await self.raw(grant, message)
-        decoded = await asyncio.to_thread(part, raw, part_id(attachment))
+        decoded = await beside(len(raw), part, raw, part_id(attachment))
         return info, decoded.data
 
     async def _known_folder(self, grant: Grant, folder: str) -> Folder:

@@ -6,8 +6,12 @@ from typing import Self
 
 import zstandard
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
+from mooring.large import WINDOW, windows
 from mooring.vault.errors import VaultError
 from mooring.vault.keyring import Vault
 
@@ -37,13 +41,15 @@ class DataKey:
     """Encrypts and packs a grant's data; usable from any thread.
 
     What it encrypts is ``version | nonce (12) | AES-256-GCM ciphertext and tag``; the version tells whether
-    the plaintext is compressed, and is authenticated with the caller's data.
+    the plaintext is compressed, and is authenticated with the caller's data. Megabytes are encrypted a window at
+    a time, to the same bytes.
     """
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_algorithm", "_cipher")
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._algorithm = AES256(key)
 
     @classmethod
     def generate(cls, vault: Vault, *, context: bytes) -> tuple[Self, bytes]:
@@ -104,12 +110,24 @@ class DataKey:
 
     def _encrypt(self, version: bytes, plaintext: bytes, aad: bytes) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return version + nonce + self._cipher.encrypt(nonce, plaintext, version + aad)
+        if len(plaintext) <= WINDOW:
+            return b"".join((version, nonce, self._cipher.encrypt(nonce, plaintext, version + aad)))
+        encryptor = Cipher(self._algorithm, GCM(nonce)).encryptor()
+        encryptor.authenticate_additional_data(version + aad)
+        pieces = [encryptor.update(plaintext[start:end]) for start, end in windows(len(plaintext))]
+        return b"".join((version, nonce, *pieces, encryptor.finalize(), encryptor.tag))
 
     def _decrypt(self, version: bytes, data: bytes, aad: bytes) -> bytes:
         if data[:1] != version or len(data) < 1 + _NONCE_BYTES + _TAG_BYTES:
             raise VaultError("this is not an encrypted value of a known version")
+        nonce, begin = data[1 : 1 + _NONCE_BYTES], 1 + _NONCE_BYTES
         try:
-            return self._cipher.decrypt(data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :], version + aad)
+            if len(data) <= WINDOW:
+                return self._cipher.decrypt(nonce, data[begin:], version + aad)
+            decryptor = Cipher(self._algorithm, GCM(nonce, data[-_TAG_BYTES:])).decryptor()
+            decryptor.authenticate_additional_data(version + aad)
+            spans = windows(len(data) - _TAG_BYTES - begin)
+            pieces = [decryptor.update(data[begin + start : begin + end]) for start, end in spans]
+            return b"".join((*pieces, decryptor.finalize()))
         except InvalidTag:
             raise VaultError("an encrypted value was changed, or belongs somewhere else") from None

@@ -10,7 +10,7 @@ from mooring.webhooks.deliverer import Deliverer
 from mooring.webhooks.feed import Feed
 from mooring.webhooks.notices import notice_id, sample
 from mooring.webhooks.objects import Objects
-from mooring.webhooks.repository.lanes import Backlog
+from mooring.webhooks.repository.lanes import Backlog, forget_deliveries
 from mooring.webhooks.service import Webhooks
 from mooring.webhooks.types import (
     Attempt,
@@ -38,6 +38,7 @@ __all__ = [
     "WebhookChanges",
     "WebhookStatus",
     "Webhooks",
+    "forget_deliveries",
     "notice_id",
     "sample",
     "webhook_environment",

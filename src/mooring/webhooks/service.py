@@ -136,7 +136,7 @@ class Webhooks:
                 raise NotFound(f"This application has no webhook {webhook_id!r}.", hint="GET /v3/webhooks lists them.")
 
     async def rotate_secret(self, application: Application, webhook_id: str) -> NewWebhook:
-        """Give the webhook a new secret; deliveries are signed with it at once. Raises: NotFound."""
+        """Give the webhook a new secret; deliveries are signed with it within a second. Raises: NotFound."""
         webhook = await self.find(application, webhook_id)
         secret, sealed = new_sealed_secret(self._vault, webhook.id)
         async with self._db.transaction() as tx:

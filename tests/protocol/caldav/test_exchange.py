@@ -60,6 +60,9 @@ async def test_a_redirect_within_the_site_is_followed_as_it_was(status: int) -> 
         "http://dav.example.org/c/",
         "//evil.net/c/",
         "https://192.0.2.1/c/",
+        "https://dav.example.org@evil.net/c/",
+        "https://ann:hush@evil.net/c/",
+        "https://[::ffff:127.0.0.1]/c/",
     ],
 )
 async def test_a_redirect_elsewhere_gets_no_credentials(target: str) -> None:
@@ -100,8 +103,14 @@ async def test_what_belongs_together(origin: str, target: str, is_followed: bool
 
 
 @pytest.mark.parametrize(
-    "location", ["", "ftp://dav.example.org/", "mailto:x@y", "http://[::1", "https://dav.example.org:99999/"]
-)
+    "location",
+    [
+        "", "ftp://dav.example.org/", "mailto:x@y", "http://[::1", "https://dav.example.org:99999/",
+        "file:///etc/passwd", "https://dav.example.org:0/", "https://dav.example.org:65536/", "https://[fe80::1%25lo]/",
+        "https:\\\\evil.net/", "https://dav.example.org%2eevil.net/", "https://xn--/", "https://xn--a/",
+        "https://h\r\nX: y/",
+    ],
+)  # fmt: skip
 async def test_redirects_to_nowhere(location: str) -> None:
     seen, client = redirects(location)
     with pytest.raises(RemoteProtocolError):
@@ -284,8 +293,12 @@ async def test_failures_of_the_network_are_ours(raised: Exception, expected: typ
 
 
 @pytest.mark.parametrize(
-    "address", ["", "https://", "ftp://dav.example.org/", "https://[", "dav example.org", "https://x:99999/"]
-)
+    "address",
+    [
+        "", "https://", "ftp://dav.example.org/", "https://[", "dav example.org", "https://x:99999/", "https://x:0/",
+        "https://xn--a/", "https://[fe80::1%25lo]/",
+    ],
+)  # fmt: skip
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(InvalidRequest):
         client_of(lambda _: httpx.Response(207), address)

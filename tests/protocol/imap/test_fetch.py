@@ -55,7 +55,7 @@ async def test_two_batches_are_on_the_way_at_once() -> None:
         message(2 * BATCH + 1, b"three"),
         "S: M5 OK done",
     )
-    found = await bodies(client, UidSet(((1, 2 * BATCH + 1),)))
+    found = await bodies(client, UidSet.between(1, 2 * BATCH + 1))
     assert list(found.values()) == [b"one", b"two", b"three"]
     stream.assert_done()
 
@@ -74,7 +74,7 @@ async def test_batches_that_end_together_do_not_end_the_fetch() -> None:
         "C: M7 NOOP",
         "S: M7 OK done",
     )
-    found = await bodies(client, UidSet(((1, 3 * BATCH + 1),)))
+    found = await bodies(client, UidSet.between(1, 3 * BATCH + 1))
     assert found == {1: b"one"}
     await client.noop()
     stream.assert_done()
@@ -179,7 +179,7 @@ async def test_a_refusal_comes_after_the_messages_that_came_before_it() -> None:
         "S: M5 OK done",
         chunk=64,
     )
-    fetch = client.fetch(UidSet(((1, BATCH + 1),)))
+    fetch = client.fetch(UidSet.between(1, BATCH + 1))
     assert [(await anext(fetch)).uid, (await anext(fetch)).uid] == [1, BATCH + 1]
     with pytest.raises(ServerRefused) as caught:
         await anext(fetch)

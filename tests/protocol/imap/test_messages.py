@@ -1,10 +1,11 @@
 """SEARCH, STORE, COPY, MOVE, APPEND, EXPUNGE, each as a transcript."""
 
+import asyncio
 from datetime import UTC, date, datetime
 
 import pytest
 
-from mooring.errors import InvalidRequest, ServerRefused
+from mooring.errors import InvalidRequest, RemoteProtocolError, ServerRefused
 from mooring.protocols.imap import (
     Appended,
     BadCommand,
@@ -47,8 +48,43 @@ async def test_a_search_answer_of_two_megabytes_is_read_and_the_limit_returns() 
     numbers = " ".join(map(str, range(1_000_000, 1_250_000)))
     client, stream = await selected("C: M3 UID SEARCH ALL", f"S: * SEARCH {numbers}", "S: M3 OK done")
     found = await client.search()
-    assert found == UidSet(((1_000_000, 1_249_999),))
+    assert found == UidSet.between(1_000_000, 1_249_999)
     stream.assert_done()
+
+
+@pytest.mark.parametrize(
+    ("answer", "uids"),
+    [
+        ("SEARCH " + " ".join(map(str, range(1, 1_000_000, 2))), range(1, 1_000_000, 2)),
+        ("ESEARCH UID ALL " + ",".join(map(str, range(1, 1_000_000, 2))), range(1, 1_000_000, 2)),
+    ],
+    ids=["search", "esearch"],
+)
+async def test_others_have_their_turn_while_a_search_answer_of_a_large_mailbox_is_read(
+    answer: str, uids: range
+) -> None:
+    client, stream = await selected("C: M3 UID SEARCH ALL", f"S: * {answer}", "S: M3 OK done")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    running = asyncio.create_task(others())
+    found = await client.search()
+    running.cancel()
+    assert (found.top, len(found)) == (uids[-1], len(uids))
+    assert turns > 200
+    stream.assert_done()
+
+
+@pytest.mark.parametrize("answer", ["SEARCH 1 2 x", "ESEARCH UID ALL 1:2:3", "search 1,2"])
+async def test_an_answer_that_cannot_be_read_is_not_taken_for_nothing_found(answer: str) -> None:
+    client, _ = await selected("C: M3 UID SEARCH ALL", f"S: * {answer}", "S: * ODD", "S: M3 OK done")
+    with pytest.raises(RemoteProtocolError, match="cannot be read"):
+        await client.search()
 
 
 async def test_search_keys_that_the_server_does_not_know() -> None:

@@ -12,6 +12,7 @@ from mooring.protocols.smtp import (
     SmtpRefused,
     Step,
 )
+from mooring.protocols.smtp.envelope import BLOCK, blocks
 from tests.protocol.smtp.fake import DROP, SILENCE, FakeServer, dialled
 
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
@@ -61,6 +62,14 @@ async def test_dots_and_line_ends(message: bytes, arrives: bytes) -> None:
         await client.greet("client.test")
         await client.send(SENDER, [ANN], message)
     assert fake.messages == [arrives]
+
+
+@pytest.mark.parametrize("before", range(BLOCK - 3, BLOCK + 2))
+def test_dots_are_doubled_at_the_edge_of_a_block(before: int) -> None:
+    content = b"x" * before + b"\r\n.\r\n..y\r\n" + b".z\r\n" * BLOCK
+    pieces = list(blocks(content))
+    assert b"".join(pieces) == content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    assert len(pieces) == -(-len(content) // BLOCK)
 
 
 async def test_a_big_message_arrives_whole() -> None:

@@ -1,11 +1,13 @@
 """The copy in Sent: the very same bytes, once, however often it takes."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mooring.mail import message_id
+from mooring.send import OutcomeUnknown, forget_submissions
 from mooring.send.copies import LAST_RETRY, delay_after
 from tests.protocol.smtp.fake import DROP
 from tests.store.send.world import HELLO, World, working
@@ -123,15 +125,48 @@ async def test_a_process_of_another_environment_leaves_it_alone(world: World):
 
 @pytest.mark.usefixtures("filing")
 async def test_what_is_done_is_forgotten_after_its_time(world: World):
-    await send(world)
-    await world.copied(1)
-    await world.time_passes("2 hours")
+    for number in range(3):
+        await send(world, f"Letter {number}")
+    await world.copied(3)
+    await world.time_passes("59 minutes")
+    await forget_submissions(world.db)
+    assert len(await world.rows()) == 3
+    await world.time_passes("2 minutes")
+    await asyncio.gather(*(forget_submissions(world.db) for _ in range(4)))
+    assert await world.rows() == []
 
-    async def gone() -> bool:
-        return not await world.rows()
 
+async def test_a_letter_is_kept_until_it_is_filed_and_its_answer_only_for_as_long_as_its_key(world: World):
+    await world.sender().send(world.grant, HELLO, idempotency_key="k")
+    await world.time_passes("59 minutes")
+    await forget_submissions(world.db)
+    assert [row["response"] is None for row in await world.rows()] == [False]
+    await world.time_passes("90 days")
+    await forget_submissions(world.db)
+    (row,) = await world.rows()
+    assert row["response"] is None
     async with working(world):
-        await until_async(gone)
+        await world.copied(1)
+    assert world.imap.folders["Sent"] == world.smtp.messages
+    await forget_submissions(world.db)
+    assert await world.rows() == []
+
+
+async def test_a_letter_that_may_have_been_delivered_is_not_kept_for_as_long_as_its_key(world: World):
+    world.smtp.script = {"CONTENT": [DROP]}
+    with pytest.raises(OutcomeUnknown):
+        await world.sender().send(world.grant, HELLO, idempotency_key="k")
+    await world.time_passes("59 minutes")
+    await forget_submissions(world.db)
+    assert [row["raw"] is None for row in await world.rows()] == [False]
+    await world.time_passes("6 days")
+    await forget_submissions(world.db)
+    assert [row["raw"] is None for row in await world.rows()] == [True]
+    with pytest.raises(OutcomeUnknown):
+        await world.sender().send(world.grant, HELLO, idempotency_key="k")
+    await world.time_passes("1 day")
+    await forget_submissions(world.db)
+    assert await world.rows() == []
 
 
 def test_the_delays_double_up_to_an_hour():

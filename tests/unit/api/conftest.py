@@ -12,9 +12,9 @@ from tests.unit.api.fakes import V3_KEY, World
 
 @pytest.fixture(scope="session")
 def served() -> tuple[World, Any]:
-    """The fakes and the application over them: building it takes longer than a test."""
+    """The fakes and the application over them: building it takes longer than a test. It counts nobody's calls."""
     world = World()
-    return world, cast("Any", create_app(world.services()))
+    return world, cast("Any", create_app(world.services(), rate_limits=False))
 
 
 @pytest.fixture

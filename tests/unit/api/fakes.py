@@ -13,10 +13,11 @@ from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import SystemClock
 from mooring.config import Generation, Kind
 from mooring.egress import LedgerEntry
-from mooring.errors import InvalidRequest, NotFound, Unauthorized
+from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthorized
 from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
+from tests.unit.api.fake_webhooks import FakeWebhooks
 
 V3_KEY = "v3-key"
 V2_SECRET = "v2-secret"
@@ -151,13 +152,20 @@ class FakeGrants(Fake):
     def __init__(self) -> None:
         super().__init__()
         self.connected: list[ConnectRequest] = []
+        self.connecting_error: ProviderFailure | None = None
         self.found = GRANT
 
     async def connect(self, application: Application, request: ConnectRequest, /) -> tuple[Grant, bool]:
         self.called("connect", application.id)
+        self.verify()
         self.connected.append(request)
         grant = V2_GRANT if application.generation is Generation.V2 else self.found
         return replace(grant, email=request.email, settings=request.settings, state=request.state), True
+
+    def verify(self) -> None:
+        """What a server says to a login; nothing, unless it is set."""
+        if self.connecting_error is not None:
+            raise self.connecting_error
 
     async def find(self, application: Application, identifier: str, /) -> Grant:
         self.called("find", application.id, identifier)
@@ -190,6 +198,7 @@ class FakeGrants(Fake):
         scope: tuple[str, ...] | None,
     ) -> Grant:
         self.called("update", identifier, settings, scope)
+        self.verify()
         return await self.find(application, identifier)
 
     async def delete(self, application: Application, identifier: str, /) -> None:
@@ -315,6 +324,9 @@ class FakeAllowlist(Fake):
     def dynamic_list(self, application: Application, /) -> FakeList:
         return _list(application, "198.51.100.20")
 
+    def webhook_list(self, application: Application, /) -> FakeList:
+        return _list(application, "192.0.2.30")
+
 
 def _list(application: Application, address: str) -> FakeList:
     return FakeList(str(application.generation), application.region, 3, NOW_S, [address], [{"address": address}])
@@ -358,12 +370,14 @@ class World:
     sender: FakeSender = field(default_factory=FakeSender)
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
+    webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
         """Forget everything, for the next test; the application over these fakes is built once."""
-        fakes: tuple[Fake, ...] = (
+        fakes: tuple[Fake | FakeWebhooks, ...] = (
             self.applications, self.grants, self.mailbox, self.calendars, self.sender, self.allowlist, self.ledger,
+            self.webhooks,
         )  # fmt: skip
         for fake in fakes:
             fake.__init__()
@@ -381,6 +395,8 @@ class World:
             sender=self.sender,
             allowlist=self.allowlist,
             ledger=self.ledger,
+            webhooks=self.webhooks,
+            facts=self.webhooks.facts,
             clock=SystemClock(),
             ready=ready,
         )

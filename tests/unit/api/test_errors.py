@@ -48,6 +48,7 @@ TABLE: list[tuple[Exception, int, str]] = [
     (errors.LostOwnership("No."), 409, "api.conflict_error"),
     (errors.TargetNotAllowed("No."), 400, "api.target_not_allowed"),
     (errors.NoSource("No.", reason="empty_pool"), 503, "api.egress_error"),
+    (errors.ResolverBusy("No.", reason="resolver_busy"), 503, "api.egress_error"),
     (errors.LedgerUnavailable("No.", reason="ledger"), 503, "api.egress_error"),
     (errors.ConnectTimeout("No."), 504, "api.provider_error"),
     (errors.RemoteProtocolError("No."), 504, "api.provider_error"),

@@ -83,7 +83,7 @@ async def test_what_the_list_of_grants_refuses(v3: httpx.AsyncClient, query: str
 async def test_a_grant_is_changed(world: World, v3: httpx.AsyncClient) -> None:
     answer = await v3.patch("/v3/grants/g1", json={"settings": {"imap_host": "new.example.com"}})
     assert answer.status_code == 200
-    assert world.grants.calls[0] == ("update", "g1", {"imap_host": "new.example.com"}, None)
+    assert ("update", "g1", {"imap_host": "new.example.com"}, None) in world.grants.calls
     await v3.patch("/v3/grants/g1", json={"scope": []})
     assert ("update", "g1", None, ()) in world.grants.calls
 

@@ -235,6 +235,49 @@ async def test_a_message_above_the_limit_is_413(world: World, v3: httpx.AsyncCli
     assert world.sender.sent == []
 
 
+async def test_a_body_that_is_large_without_long_texts_is_413(world: World, v3: httpx.AsyncClient) -> None:
+    headers = [{"name": "X-A", "value": "x" * 1000}] * 2000
+    answer = await v3.post(PATH, json={"to": [{"email": "a@b.c"}], "custom_headers": headers})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "api.request_too_large")
+    assert world.sender.sent == []
+
+
+@pytest.mark.parametrize("as_multipart", [False, True], ids=["json", "multipart"])
+async def test_a_long_body_and_long_attachments(world: World, v3: httpx.AsyncClient, as_multipart: bool) -> None:
+    html, content = '<p class="a">Grüße 😀</p>\n' * 40_000, bytes(range(256)) * 8_000
+    message = {
+        "to": [{"email": "a@b.c", "name": "n" * 5_000}],
+        "body": html,
+        "attachments": [{"filename": "f" * 5_000, "content": base64.b64encode(content).decode()}] * 2,
+    }
+    if as_multipart:
+        answer = await v3.post(
+            PATH, content=framed([(PYTHON_PART[0], json.dumps(message).encode())]), headers=MULTIPART
+        )
+    else:
+        answer = await v3.post(PATH, json=message)
+    assert answer.status_code == 200, answer.text
+    assert sent(world).body == html
+    assert sent(world).to == (Party("a@b.c", "n" * 5_000),)
+    assert sent(world).attachments == (SentAttachment("f" * 5_000, "application/octet-stream", content),) * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("!" + "QUJD" * 100_000, "api.invalid_request_error"),
+        ("QUJD" * 100_000 + "Q", "api.invalid_request_error"),
+        ("QQ==" + "QUJD" * 100_000, "api.invalid_request_error"),
+        ("ü" * 100_000, "api.invalid_request_error"),
+    ],
+    ids=range(4),
+)
+async def test_long_content_that_is_no_base64(world: World, v3: httpx.AsyncClient, content: str, kind: str) -> None:
+    answer = await v3.post(PATH, json={"to": [{"email": "a@b.c"}], "attachments": [{"content": content}]})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, kind)
+    assert world.sender.sent == []
+
+
 async def test_a_body_far_above_the_limit_is_not_even_read(world: World, v3: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield framed([PYTHON_PART])[:-8]

@@ -176,6 +176,18 @@ def test_addresses_without_a_source_of_their_family_are_passed_over_and_the_rest
     assert reachable(addresses, both) == addresses
 
 
+def test_the_families_have_their_turns() -> None:
+    six, four = [f"2001:db8::{n}" for n in range(1, 5)], [f"192.0.2.{n}" for n in range(1, 3)]
+    both = pool(source(0), source(1, address="2001:db8::1"))
+    for order in (six + four, four + six):
+        found = [str(a) for a in reachable([ip_address(a) for a in order], both)]
+        assert sorted(found) == sorted(order)
+        assert found[0] == order[0]
+        assert {":" in a for a in found[:2]} == {True, False}
+        assert [a for a in found if ":" in a] == six
+        assert [a for a in found if ":" not in a] == four
+
+
 def test_a_source_that_is_asked_for_by_name_is_one_of_the_pool() -> None:
     assert only(EIGHT[3], pool(*EIGHT)).sources == (EIGHT[3],)
     for stranger in (source(9), replace(EIGHT[3], address=ip_address("192.0.2.1"))):

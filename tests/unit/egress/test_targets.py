@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.egress.targets import MAIL_PORTS, METADATA, judge
+from mooring.egress.targets import MAIL_PORTS, METADATA, judge, plain
 
 ALLOWED = {
     "public IPv4": "8.8.8.8",
@@ -130,6 +130,30 @@ def test_an_address_inside_an_allowed_one_needs_leave_of_its_own() -> None:
     teredo, ten, home = ip_network("2001::/32"), ip_network("10.0.0.0/8"), ip_network("192.168.0.0/16")
     assert not judge(address, 993, allow=(teredo, ten)).allowed
     assert judge(address, 993, allow=(teredo, ten, home)).allowed
+
+
+@pytest.mark.parametrize(
+    ("address", "reached"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("64:ff9b::192.0.2.9", "192.0.2.9"),
+        ("2001:db8::9", "2001:db8::9"),
+        ("2002:c000:209::1", "2002:c000:209::1"),
+        ("64:ff9b:1::192.0.2.9", "64:ff9b:1::c000:209"),
+    ],
+)
+def test_an_ipv4_address_in_disguise_is_ipv4s_to_reach(address: str, reached: str) -> None:
+    assert [str(a) for a in plain([ip_address(address)])] == [reached]
+    assert len(plain([ip_address(address), ip_address(reached), ip_address(address)])) == 1
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_no_disguise_makes_an_address_more_allowed(number: int) -> None:
+    inner = IPv4Address(number)
+    for disguised in (IPv6Address(0xFFFF << 32 | number), IPv6Address(0x64FF9B << 96 | number)):
+        assert plain([disguised]) == [inner]
+        assert judge(disguised, 993, allow=()).allowed == judge(inner, 993, allow=()).allowed
 
 
 @pytest.mark.parametrize("port", sorted(MAIL_PORTS))

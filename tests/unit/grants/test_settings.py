@@ -174,7 +174,7 @@ def test_tls_is_never_left_out(key: str, written: Any) -> None:
     "url",
     [
         "http://dav.example.test/", "dav.example.test", "https://", "ftp://dav.example.test", "https://[::1", "https://:443",
-        "https://h:99999/", "https://h:0x/", "https://[v1.x]/", "https://h\x00/",
+        "https://h:99999/", "https://h:0/", "https://h:0x/", "https://xn--/", "https://xn--a/", "https://[v1.x]/", "https://h\x00/",
     ],
 )  # fmt: skip
 def test_what_is_no_calendar_url(url: str) -> None:

@@ -35,6 +35,7 @@ from mooring.protocols.imap.types import (
     Unparsed,
     Vanished,
 )
+from mooring.steps import at_once
 
 SEEN = frozenset({"\\Seen"})
 CEST = timezone(timedelta(hours=2))
@@ -247,6 +248,22 @@ def test_no_bytes_raise_anything_but_a_protocol_error(data: bytes) -> None:
 @given(st.lists(_WORDS, max_size=40).map(b"".join), st.lists(st.integers(0, 400), max_size=8))
 def test_the_same_bytes_give_the_same_events_in_any_chunking(data: bytes, places: list[int]) -> None:
     assert _events([data]) == _events(_cut(data, places)) == _events([data[at : at + 1] for at in range(len(data))])
+
+
+@given(st.lists(_WORDS, max_size=40).map(b"".join))
+@example(b"* ESEARCH UID ALL 1:*\r\n* SEARCH 1 x\r\n* VANISHED 7\r\n* search 4 2\r\n")
+def test_reading_in_steps_reads_the_same(data: bytes) -> None:
+    connection = Connection()
+    found: list[Event | str] = []
+    try:
+        connection.receive_data(data)
+        while (response := connection.next_response()) is not None:
+            assert connection.next_response() is response
+            event = connection.follow(response, at_once(connection.reading(response)))
+            found += [event] if event is not None else []
+    except ProtocolError as e:
+        found.append(str(e))
+    assert found == _events([data])
 
 
 def _cut(data: bytes, places: list[int]) -> list[bytes]:

@@ -1,12 +1,18 @@
 """UID sets: ranges in, ranges out, and never a list as long as a server pleases."""
 
+import random
+from typing import TypeVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.errors import InvalidRequest, RemoteProtocolError
-from mooring.protocols.imap.sequence import ALL, MAX_UID, UidSet, in_order
+from mooring.protocols.imap.sequence import ALL, UidSet
+from mooring.protocols.imap.spelling import MAX_UID, in_order
+from mooring.steps import Steps
 
+T = TypeVar("T")
 _UIDS = st.sets(st.integers(1, 300), max_size=120)
 
 
@@ -84,7 +90,79 @@ def test_the_highest(uids: set[int], count: int) -> None:
     assert list(UidSet.of(uids).highest(count)) == sorted(uids)[max(0, len(uids) - count) :]
 
 
+@given(_UIDS, st.integers(0, 130))
+def test_the_highest_and_the_rest(uids: set[int], count: int) -> None:
+    low, high = UidSet.of(uids).split(count)
+    at = max(0, len(uids) - count)
+    assert (list(low), list(high)) == (sorted(uids)[:at], sorted(uids)[at:])
+    assert low | high == UidSet.of(uids)
+
+
+@given(_UIDS, st.integers(1, 50))
+def test_batches_from_the_top_are_full_and_a_partition(uids: set[int], count: int) -> None:
+    batches = list(UidSet.of(uids).batches_from_the_top(count))
+    assert [uid for batch in reversed(batches) for uid in batch] == sorted(uids)
+    assert [len(batch) for batch in batches[:-1]] == [count] * (len(batches) - 1)
+
+
+def test_a_batch_from_the_top_that_is_too_scattered_for_one_line_is_several() -> None:
+    uids = UidSet.of(range(1_000_000, 1_010_000, 2))
+    batches = list(uids.batches_from_the_top(MAX_UID))
+    assert [uid for batch in reversed(batches) for uid in batch] == list(uids)
+    assert max(len(str(batch)) for batch in batches) <= 7000
+
+
+@given(st.lists(_UIDS, max_size=5))
+def test_a_union_in_any_order(many: list[set[int]]) -> None:
+    assert list(UidSet.union(map(UidSet.of, many))) == sorted(set().union(*many))
+
+
+LARGE = [uid for uid in range(1, 40_000) if uid % 5 or uid % 7]
+SHUFFLED = random.Random(2).sample(LARGE, len(LARGE))
+
+
+@pytest.mark.parametrize("uids", [LARGE, SHUFFLED, LARGE[::-1], [*LARGE, *LARGE[:20_000]]], ids="osrd")
+def test_long_texts_are_read_in_steps_to_the_same_set(uids: list[int]) -> None:
+    text = ",".join(map(str, uids))
+    for steps in (
+        UidSet.reading(text.encode()),
+        UidSet.reading_numbers(text.replace(",", " ").encode()),
+        UidSet.reading_numbers(text.replace(",", "  ").encode()),
+    ):
+        found, count = stepwise(steps)
+        assert found == UidSet.of(LARGE)
+        assert count > 10
+    assert UidSet.parse(f"7:9,{text}") == UidSet.of(LARGE)
+
+
+def test_what_takes_long_with_a_large_set_is_done_in_steps() -> None:
+    odd = UidSet.of(range(1, 40_000, 2))
+    left, count = stepwise(odd.leaving_out(range(1, 20_001)))
+    assert left == UidSet.of(range(20_001, 40_000, 2))
+    assert count >= 9
+    assert stepwise(odd.counting()) == (20_000, 10)
+
+
+@pytest.mark.parametrize("separator", [",,", ", ", ",0,", ",x,"])
+def test_a_long_text_that_is_no_set(separator: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        UidSet.parse(",".join(map(str, LARGE)) + separator + "1")
+    with pytest.raises(RemoteProtocolError):
+        UidSet.parse(separator + ",".join(map(str, LARGE)))
+
+
+def stepwise(steps: Steps[T]) -> tuple[T, int]:
+    """What the steps make, and how many there were."""
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, count
+        count += 1
+
+
 def test_a_set_of_billions_costs_no_more_than_what_is_taken_out() -> None:
-    claimed = UidSet(((1, MAX_UID - 1),))
+    claimed = UidSet.between(1, MAX_UID - 1)
     assert claimed.without([7, 9]).ranges == ((1, 6), (8, 8), (10, MAX_UID - 1))
     assert claimed.highest(50).ranges == ((MAX_UID - 50, MAX_UID - 1),)

@@ -1,5 +1,6 @@
 """What is written can be read back, gives nothing away, and takes no orders."""
 
+import base64
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.errors import InvalidRequest
+from mooring.large import WINDOW
 from mooring.protocols.mime import (
     Address,
     Outgoing,
@@ -86,6 +88,50 @@ def test_lines_are_short_and_end_with_crlf(one):
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert b"\r" not in raw.replace(b"\r\n", b"")
     assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["From bob, with love \r\n", "x", "ü", "語", "<p>Grüße</p>\r", ". ", "tab\t\n", " = "],
+)
+@pytest.mark.parametrize("shift", range(3))
+def test_a_text_of_many_windows_reads_back(line: str, shift: int):
+    body = "y" * shift + line * (2 * WINDOW // len(line.encode())) + "."
+    raw = compose(draft(body=body, is_plaintext=True))
+    standard: Any = message_from_bytes(raw).get_payload(decode=True)
+    wanted = body.replace("\r\n", "\n").replace("\r", "\n")
+    assert standard.decode().replace("\r\n", "\n") == wanted
+    assert parse(raw).body.replace("\r\n", "\n") == wanted
+    assert max(map(len, raw.split(b"\r\n"))) <= 78
+    assert b"\r\nFrom " not in raw.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("size", [0, 1, 56, 57, 58, 57 * 4096 - 1, 57 * 4096, 57 * 4096 + 1, 1_000_000])
+def test_an_attachment_of_any_size_stands_in_lines_of_base64(size: int):
+    content = (bytes(range(256)) * 4000)[:size]
+    raw = compose(draft(attachments=[OutgoingAttachment("a", "image/png", content)], body="b", is_plaintext=True))
+    _, _, rest = raw.partition(b'filename="a"\r\n\r\n')
+    written, _, _ = rest.partition(b"\r\n--")
+    assert written == base64.encodebytes(content).replace(b"\n", b"\r\n")
+    assert part(raw, parse(raw).attachments[0].part_id).data == content
+
+
+@pytest.mark.parametrize(
+    ("content", "as_it_is"),
+    [
+        (b"a: b\r\n\r\n" + b"line\r\n" * WINDOW, True),
+        (b"a: b\r\n\r\n" + b"line\r\n" * WINDOW + b"no end", True),
+        (b"a: b\r\n\r\n" + b"line\r\n" * WINDOW + b"\xff\r\n", False),
+        (b"a: b\r\n\r\n" + b"line\r\n" * WINDOW + b"\x00" + b"line\r\n" * WINDOW, False),
+        (b"a: b\r\n\r\n" + b"line\r\n" * WINDOW + b"x" * 999 + b"\r\n" + b"line\r\n" * WINDOW, False),
+        (b"a: b\r\n\r\n" + b"x" * 2 * WINDOW, False),
+        (b"a: b\n\n" + b"line\n" * WINDOW, False),
+    ],
+)
+def test_a_large_message_is_attached_as_it_is_only_where_it_can_be(content: bytes, as_it_is: bool):
+    raw = compose(draft(attachments=[OutgoingAttachment("a.eml", "message/rfc822", content)], body="b"))
+    assert (content in raw) == as_it_is
+    assert (b"Content-Type: message/rfc822" in raw) == as_it_is
 
 
 def test_the_same_draft_gives_the_same_bytes():

@@ -86,3 +86,19 @@ def test_our_own_errors_pass_unchanged() -> None:
     with pytest.raises(SourceUnavailable) as caught, phase(Phase.CONNECT, "mail.test:993"):
         raise ours
     assert caught.value is ours
+
+
+@pytest.mark.parametrize(
+    ("where", "raised", "detail"),
+    [
+        (Phase.CONNECT, OSError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"), "Connection refused"),
+        (Phase.CONNECT, OSError(errno.EHOSTUNREACH, "Connect call failed ('127.0.0.1', 1)"), "No route to host"),
+        (Phase.READ, ssl.SSLError(1, "bad record mac"), "bad record mac"),
+        (Phase.READ, EOFError("the end"), "the end"),
+    ],
+)
+def test_the_detail_is_in_the_systems_own_words(where: Phase, raised: BaseException, detail: str) -> None:
+    with pytest.raises(NetworkError) as caught, phase(where, "mail.test:993"):
+        raise raised
+    assert detail in caught.value.detail
+    assert "Connect call" not in f"{caught.value.detail} {caught.value.message}"

@@ -30,9 +30,10 @@ class Copy(MailWriter):
     changes: list[int] = field(default_factory=list[int])
     homeless_since: datetime | None = None
     prepared: Sequence[Arrival] = ()
+    origin: str = "ann at imap.test"
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:
-        return {uid: flags for uid, (_, flags) in self.held.items()}
+        return {uid: flags for uid, (_, flags) in sorted(self.held.items())}
 
     async def oldest_homeless(self) -> datetime | None:
         return self.homeless_since
@@ -40,7 +41,12 @@ class Copy(MailWriter):
     async def reset(self, folder: Folder, uid_validity: int) -> None:
         self.held.clear()
         self.folder = replace(
-            self.folder, uid_validity=uid_validity, uid_next=None, highest_modseq=None, complete_at=None
+            self.folder,
+            uid_validity=uid_validity,
+            origin=self.origin,
+            uid_next=None,
+            highest_modseq=None,
+            complete_at=None,
         )
 
     async def prepare(self, arrivals: Sequence[Arrival]) -> Batch:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mooring.large import WINDOW
 from mooring.vault import DataKey, Vault, VaultError
 
 KEY = DataKey(bytes(32))
@@ -34,6 +36,21 @@ def test_what_goes_in_comes_out(data: bytes, aad: bytes) -> None:
     assert KEY.unpack(KEY.pack(data, aad), aad) == data
     with pytest.raises(VaultError):
         KEY.unpack(KEY.pack(data, aad), aad + b"x")
+
+
+@pytest.mark.parametrize("size", [WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW])
+def test_megabytes_are_encrypted_in_windows_to_the_very_same(size: int) -> None:
+    data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    sealed = KEY.encrypt(data, b"m1")
+    assert AESGCM(bytes(32)).decrypt(sealed[1:13], sealed[13:], sealed[:1] + b"m1") == data
+    whole = sealed[:13] + AESGCM(bytes(32)).encrypt(sealed[1:13], data, sealed[:1] + b"m1")
+    assert whole == sealed
+    assert KEY.decrypt(sealed, b"m1") == data
+    for at in (0, 1, 13, size // 2, size + 13, len(sealed) - 1):
+        with pytest.raises(VaultError):
+            KEY.decrypt(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], b"m1")
+    with pytest.raises(VaultError):
+        KEY.decrypt(sealed, b"m2")
 
 
 @given(data=st.binary(max_size=200))

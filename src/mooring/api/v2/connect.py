@@ -1,15 +1,17 @@
 """Native authentication: the account's servers for a code, the code for an access token."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
 from litestar.response.base import ASGIResponse
 
 from mooring.api.answers import encoded
-from mooring.api.auth import v2_application
+from mooring.api.auth import recognised, v2_application
 from mooring.api.bodies import json_of
 from mooring.api.connecting import connect_request
 from mooring.api.doors import Req, door, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.v2.views import ConnectedView, connected_view
 from mooring.applications import Application
 from mooring.config import Generation
@@ -45,7 +47,8 @@ class CodeView(msgspec.Struct):
 async def authorize(request: Req) -> ASGIResponse:
     """Authenticate an account at its own servers; answers a code."""
     body = await json_of(request, AuthorizeBody)
-    application = await _application(request, body.client_id)
+    application = await recognised(request, partial(_application, request), body.client_id)
+    limits_of(request).take(Limit.CONNECT, application.id)
     wanted = connect_request(
         request,
         provider=body.provider,
@@ -55,7 +58,8 @@ async def authorize(request: Req) -> ASGIResponse:
         scope=body.scopes,
     )
     grants = services_of(request).grants
-    grant, _ = await grants.connect(application, wanted)
+    with limits_of(request).logins(application.id, wanted.settings):
+        grant, _ = await grants.connect(application, wanted)
     return encoded(CodeView(await grants.issue_code(grant)))
 
 

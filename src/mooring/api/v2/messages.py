@@ -7,6 +7,7 @@ from mooring.api.auth import v2_grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.filters import FILTERS, message_filter
 from mooring.api.paths import segment
+from mooring.api.pieces import Pieces, Whole
 from mooring.api.queries import MAX_LIMIT, Query, query_of
 from mooring.api.services import MailboxService
 from mooring.api.v2.views import MessageView, message_view, role_of
@@ -52,7 +53,7 @@ async def get_message(request: Req) -> ASGIResponse:
     mailbox = services_of(request).mailbox
     message_id = segment(request, "message_id")
     if RFC822 in request.headers.get("accept", "").lower():
-        return ASGIResponse(body=await mailbox.raw(grant, message_id), media_type=RFC822)
+        return Pieces([Whole(await mailbox.raw(grant, message_id))], media_type=RFC822)
     message = await mailbox.message(grant, message_id)
     folders, _ = await mailbox.folders(grant)
     return encoded(message_view(message, {f.id: f for f in folders}))

@@ -10,6 +10,7 @@ from mooring.api.auth import application_of
 from mooring.api.bodies import json_of
 from mooring.api.connecting import connect_request
 from mooring.api.doors import Req, door, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.v3.views import GrantView, grant_view
 
 
@@ -27,11 +28,13 @@ class ConnectBody(msgspec.Struct):
 async def connect_custom(request: Req) -> ASGIResponse:
     """Connect an account, or authenticate it again."""
     application = await application_of(request)
+    limits_of(request).take(Limit.CONNECT, application.id)
     body = await json_of(request, ConnectBody)
     wanted = connect_request(
         request, provider=body.provider, settings=body.settings, name=body.name, state=body.state, scope=body.scope
     )
-    grant, _ = await services_of(request).grants.connect(application, wanted)
+    with limits_of(request).logins(application.id, wanted.settings):
+        grant, _ = await services_of(request).grants.connect(application, wanted)
     return single(request, grant_view(grant), status=201)
 
 

@@ -1,15 +1,17 @@
 """Grants: list, find, update, delete."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
 from litestar.response.base import ASGIResponse
 
 from mooring.api.answers import Done, OffsetListing, Single, done, encoded, request_id, selected, single
-from mooring.api.auth import application_of, grant_of
+from mooring.api.auth import application_of, grant_itself_of
 from mooring.api.bodies import json_of
-from mooring.api.connecting import scopes
+from mooring.api.connecting import changed_servers, scopes
 from mooring.api.doors import Req, door, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
 from mooring.api.queries import Query, query_of
 from mooring.api.v3.views import GrantView, grant_view
@@ -45,7 +47,7 @@ async def list_grants(request: Req) -> ASGIResponse:
 @door("GET", "/v3/grants/{identifier:str}", answer=Single[GrantView])
 async def find_grant(request: Req) -> ASGIResponse:
     """Find a grant by its id or e-mail address, or as `me` by an access token."""
-    return single(request, grant_view(await grant_of(request)))
+    return single(request, grant_view(await grant_itself_of(request)))
 
 
 @door("PATCH", "/v3/grants/{identifier:str}", answer=Single[GrantView], body=UpdateBody)
@@ -53,12 +55,13 @@ async def update_grant(request: Req) -> ASGIResponse:
     """Change a grant's settings or scope."""
     application = await application_of(request)
     body = await json_of(request, UpdateBody)
-    grant = await services_of(request).grants.update(
-        application,
-        segment(request, "identifier"),
-        settings=body.settings,
-        scope=scopes(body.scope),
-    )
+    limits, grants, identifier = limits_of(request), services_of(request).grants, segment(request, "identifier")
+    with ExitStack() as stack:
+        if body.settings is not None:
+            grant = await grants.find(application, identifier)
+            limits.take(Limit.CONNECT, application.id)
+            stack.enter_context(limits.logins(application.id, changed_servers(grant, body.settings)))
+        grant = await grants.update(application, identifier, settings=body.settings, scope=scopes(body.scope))
     return single(request, grant_view(grant))
 
 

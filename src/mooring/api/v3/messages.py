@@ -1,6 +1,5 @@
 """Messages: list and find, with as much of each as is asked for."""
 
-import base64
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +10,7 @@ from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.filters import FILTERS, message_filter
 from mooring.api.paths import segment
+from mooring.api.pieces import Base64Url
 from mooring.api.queries import MAX_LIMIT, Query, query_of
 from mooring.api.services import MailboxService
 from mooring.errors import InvalidRequest
@@ -110,9 +110,9 @@ async def _shown(mailbox: MailboxService, grant: Grant, messages: list[Message],
             return messages
 
 
-async def _raw(mailbox: MailboxService, grant: Grant, message_id: str) -> dict[str, str]:
+async def _raw(mailbox: MailboxService, grant: Grant, message_id: str) -> dict[str, Any]:
     """These four fields and no other (contract 4.1.2)."""
-    mime = base64.urlsafe_b64encode(await mailbox.raw(grant, message_id)).decode()
+    mime = Base64Url(await mailbox.raw(grant, message_id))
     return {"id": message_id, "grant_id": grant.id, "object": "message", "raw_mime": mime}
 
 

@@ -5,8 +5,9 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Single, single
 from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.queries import query_of
-from mooring.api.submissions import BODY_LIMIT, SendBody, idempotency_key_of, submission_of
+from mooring.api.submissions import BODY_LIMIT, SendBody, idempotency_key_of, is_multipart, submission_of
 from mooring.errors import InvalidRequest
 from mooring.mail import Message
 
@@ -23,6 +24,8 @@ async def send_message(request: Req) -> ASGIResponse:
     grant = await grant_of(request)
     if query_of(request).text("type") == "mime":
         raise InvalidRequest("Sending raw MIME is not supported.", hint="Send the message as JSON or multipart.")
+    if is_multipart(request):
+        limits_of(request).take(Limit.MULTIPART, grant.id)
     key = idempotency_key_of(request)
     submission = await submission_of(request)
     return single(request, await services_of(request).sender.send(grant, submission, idempotency_key=key))

@@ -17,7 +17,7 @@ async def counted_folders(db: Database, grant_id: str) -> list[Folder]:
     """Every folder with how many messages, unread ones and child folders it has."""
     rows = await db.fetch(
         """SELECT f.grant_id, f.id, f.path, f.wire_name, f.delimiter, f.attributes, f.selectable, f.uid_validity,
-                  f.uid_next, f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error,
+                  f.origin, f.uid_next, f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error,
                   coalesce(c.total, 0) AS total_count, coalesce(c.unread, 0) AS unread_count,
                   (SELECT count(*) FROM folders d WHERE d.grant_id = f.grant_id AND f.delimiter <> ''
                      AND starts_with(d.path, f.path || f.delimiter)

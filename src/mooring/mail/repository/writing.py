@@ -12,11 +12,16 @@ import msgspec
 from mooring.mail.identity import ThreadHeaders, assign_threads
 from mooring.mail.records import Batch, Record
 from mooring.mail.types import Folder
+from mooring.steps import Steps, gently
 from mooring.store import Connection, Database
+from mooring.store import Record as Row
+
+_STEP = 2048
+"""Rows that are gone through in one step: about 2 ms."""
 
 _FOLDER = """
-f.grant_id, f.id, f.path, f.wire_name, f.delimiter, f.attributes, f.selectable, f.uid_validity, f.uid_next,
-f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error
+f.grant_id, f.id, f.path, f.wire_name, f.delimiter, f.attributes, f.selectable, f.uid_validity, f.origin,
+f.uid_next, f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error
 """
 _MESSAGE_COLUMNS = (
     "grant_id", "id", "thread_id", "message_id_header", "date", "subject", "from", "to", "cc", "bcc", "reply_to",
@@ -71,13 +76,14 @@ async def empty_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
     await refresh_messages(tx, grant_id, {row["message_id"] for row in rows})
 
 
-async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int) -> None:
+async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int, origin: str) -> None:
     """Begin a folder anew under this UIDVALIDITY (RFC 9051 §2.3.1.1): no UID of before means anything now."""
     await empty_folder(tx, grant_id, folder_id)
     await tx.execute(
-        """UPDATE folders SET uid_validity = $3, uid_next = NULL, highest_modseq = NULL, complete_at = NULL
+        """UPDATE folders SET uid_validity = $3, origin = $4, uid_next = NULL, highest_modseq = NULL,
+               complete_at = NULL
            WHERE grant_id = $1 AND id = $2""",
-        grant_id, folder_id, uid_validity,
+        grant_id, folder_id, uid_validity, origin,
     )  # fmt: skip
 
 
@@ -106,11 +112,23 @@ async def fail_folder(tx: Connection, grant_id: str, folder_id: str, error: dict
 
 
 async def stored_flags(db: Database | Connection, grant_id: str, folder_id: str) -> dict[int, frozenset[str]]:
-    """Flags by UID of everything stored of the folder."""
+    """Flags by UID of everything stored of the folder, in rising order."""
     rows = await db.fetch(
-        "SELECT uid, flags FROM placements WHERE grant_id = $1 AND folder_id = $2", grant_id, folder_id
+        "SELECT uid, flags FROM placements WHERE grant_id = $1 AND folder_id = $2 ORDER BY uid", grant_id, folder_id
     )
-    return {row["uid"]: frozenset(row["flags"]) for row in rows}
+    return await gently(_flags_by_uid(rows))
+
+
+def _flags_by_uid(rows: Sequence[Row]) -> Steps[dict[int, frozenset[str]]]:
+    """Equal ones are one object, since a mailbox has few combinations and many messages."""
+    shared: dict[tuple[str, ...], frozenset[str]] = {}
+    found: dict[int, frozenset[str]] = {}
+    for at in range(0, len(rows), _STEP):
+        for uid, flags in rows[at : at + _STEP]:
+            words = tuple(flags)
+            found[uid] = shared.get(words) or shared.setdefault(words, frozenset(words))
+        yield
+    return found
 
 
 async def known_threads(tx: Connection, grant_id: str, headers: Iterable[str]) -> dict[str, str]:

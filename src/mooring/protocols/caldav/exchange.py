@@ -246,8 +246,8 @@ class Exchange:
                 yield
         except TimeoutError:
             raise ReadTimeout(f"{host} did not finish its answer in time") from None
-        except httpx.InvalidURL:
-            # httpx reads Location even when told not to follow it.
+        except (httpx.InvalidURL, UnicodeError):
+            # httpx reads Location even when told not to follow it, and cannot read a host such as "xn--a".
             raise RemoteProtocolError(f"{host} redirects to something that is not a URL") from None
         except httpx.HTTPError as error:
             raise _translate(error, host) from None

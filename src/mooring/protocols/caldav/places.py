@@ -76,9 +76,10 @@ def _is_place(url: httpx.URL) -> bool:
     """Whether it is http or https, its port exists, and its host is a name or address; httpx lets more through."""
     if url.scheme not in {"http", "https"} or not (url.port is None or 0 < url.port < 65536):
         return False
-    if ":" not in url.host:
-        return _NAME.fullmatch(url.raw_host) is not None
     try:
-        return bool(ipaddress.IPv6Address(url.host))
+        # The host of "xn--a" is nothing that can be read.
+        if ":" not in url.host:
+            return _NAME.fullmatch(url.raw_host) is not None
+        return ipaddress.IPv6Address(url.host).scope_id is None
     except ValueError:
         return False

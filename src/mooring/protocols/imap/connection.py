@@ -9,9 +9,9 @@ commands whose end has not come. A literal that needs the server's leave is held
 from mooring.errors import RemoteProtocolError
 from mooring.protocols.imap.commands import Command, LiteralMode, Verb
 from mooring.protocols.imap.errors import ClientBusy
-from mooring.protocols.imap.framing import MAX_LINE, MAX_LITERALS, Framer
+from mooring.protocols.imap.framing import MAX_LINE, MAX_LITERALS, Framer, Response
 from mooring.protocols.imap.mailbox import Mailbox
-from mooring.protocols.imap.responses import parse_response
+from mooring.protocols.imap.responses import parse_response, reading
 from mooring.protocols.imap.states import GREETINGS, LEADS_TO, State, require
 from mooring.protocols.imap.types import (
     Capabilities,
@@ -24,6 +24,7 @@ from mooring.protocols.imap.types import (
     Tagged,
 )
 from mooring.protocols.imap.wire import capability_set
+from mooring.steps import Steps
 
 _NOTHING: frozenset[str] = frozenset()
 _SELECTS = frozenset({Verb.SELECT, Verb.EXAMINE})
@@ -49,6 +50,7 @@ class Connection:
         "_out",
         "_pending",
         "_serial",
+        "_unread",
         "capabilities",
         "enabled",
         "is_idling",
@@ -63,6 +65,7 @@ class Connection:
         self._held_back: list[list[bytes]] = []
         self._pending: dict[str, Verb] = {}
         self._serial = 0
+        self._unread: Response | None = None
         self._next_mailbox: Mailbox | None = None
         self.state = State.GREETING
         self.capabilities: frozenset[str] | None = None
@@ -148,15 +151,32 @@ class Connection:
         Raises:
             RemoteProtocolError: the server does not keep to the protocol; the connection is of no more use.
         """
-        while (response := self._framer.next_response()) is not None:
-            if not response.line.strip():
-                continue
-            event = parse_response(response, utf8=self.is_utf8)
-            self.last_size = response.size
-            self._follow(event)
-            if not (isinstance(event, Continuation) and self._released()):
+        while (response := self.next_response()) is not None:
+            event = self.follow(response, parse_response(response, utf8=self.is_utf8))
+            if event is not None:
                 return event
         return None
+
+    def next_response(self) -> Response | None:
+        """What ``next_event`` is made of. First the next whole response, which stays the next until it is followed."""
+        while self._unread is None:
+            self._unread = self._framer.next_response()
+            if self._unread is None:
+                return None
+            if not self._unread.line.strip():
+                self._unread = None
+        return self._unread
+
+    def reading(self, response: Response) -> Steps[Event]:
+        """Then what it says, in steps for one that is long."""
+        return reading(response, utf8=self.is_utf8)
+
+    def follow(self, response: Response, event: Event) -> Event | None:
+        """Then what that changes; None when it only gave leave to go on with a literal."""
+        self._unread = None
+        self.last_size = response.size
+        self._follow(event)
+        return None if isinstance(event, Continuation) and self._released() else event
 
     def take_rest(self) -> bytes:
         """The bytes after the last event, for whoever reads the stream from here on."""

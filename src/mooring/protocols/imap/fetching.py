@@ -14,6 +14,7 @@ from mooring.protocols.imap.framing import MAX_LITERALS
 from mooring.protocols.imap.refusals import refusal
 from mooring.protocols.imap.sequence import ALL, UidSet
 from mooring.protocols.imap.session import COMMAND_S, Session
+from mooring.protocols.imap.spelling import MAX_UID
 from mooring.protocols.imap.types import Event, FetchedMessage, Status, Tagged, Vanished
 
 MAX_BODY = 64 * 1024 * 1024
@@ -75,8 +76,8 @@ class FetchStream(AsyncIterator[FetchedMessage]):
         self._wants_body = max_literal is not None
         self.max_literal = MAX_LITERALS if max_literal is None else max_literal
         self.silence_s = silence_s
-        batches = uids.batches(BATCH) if self._wants_body else uids.batches()
-        self._batches = iter(list(batches)[::-1]) if newest_first else batches
+        size = BATCH if self._wants_body else MAX_UID
+        self._batches = uids.batches_from_the_top(size) if newest_first else uids.batches(size)
         self._ready: deque[FetchedMessage] = deque()
         self._tags: set[str] = set()
         self._failure: MooringError | None = None
@@ -229,7 +230,7 @@ class Fetching(Session):
             elif self._owner is not fetch:
                 raise ClientBusy("another command was given on this connection, which ended the fetch")
             while True:
-                self._hear(fetch)
+                await self._hear(fetch)
                 await self._ask_for_more(fetch)
                 if not fetch.is_waiting:
                     break
@@ -243,9 +244,9 @@ class Fetching(Session):
             fetch.sent(self._wire.start(command))
             await self._flush(self._deadline(fetch.silence_s))
 
-    def _hear(self, fetch: FetchStream) -> None:
+    async def _hear(self, fetch: FetchStream) -> None:
         """Go through what was received, to the last whole response."""
-        while (event := self._wire.next_event()) is not None:
+        while (event := await self._heard()) is not None:
             if not fetch.take(event, self._stream.host):
                 self._keep(self._checked(event))
 

@@ -67,7 +67,7 @@ class Idling(Session):
         """Keep what is said until there is news among it, the server ends the IDLE, or the time is over."""
         event: Event | None = None
         while self._wire.pending and not isinstance(event, _NEWS):
-            event = self._wire.next_event()
+            event = await self._heard()
             if event is not None:
                 self._keep(self._checked(event))
                 continue

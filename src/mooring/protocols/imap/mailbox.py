@@ -1,6 +1,7 @@
 """The mailbox that is selected, as the server's words change it."""
 
-from mooring.protocols.imap.sequence import MAX_UID, UidSet
+from mooring.protocols.imap.sequence import UidSet
+from mooring.protocols.imap.spelling import MAX_UID
 from mooring.protocols.imap.types import (
     Event,
     Exists,

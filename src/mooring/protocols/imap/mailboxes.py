@@ -21,6 +21,7 @@ from mooring.protocols.imap.types import (
     StatusResponse,
     Vanished,
 )
+from mooring.steps import gently
 
 STATUS_ITEMS = ("MESSAGES", "UNSEEN", "UIDNEXT", "UIDVALIDITY")
 """What every server can tell; HIGHESTMODSEQ joins them where CONDSTORE is offered."""
@@ -117,7 +118,7 @@ class Mailboxes(Session):
         for said in reply.of(StatusResponse):
             if said.text.code not in DESCRIBING_CODES:
                 self._keep(said)
-        vanished = UidSet.union(gone.uids for gone in reply.of(Vanished))
+        vanished = await gently(UidSet.joining(gone.uids for gone in reply.of(Vanished)))
         return state.selected(vanished, reply.of(FetchedMessage))
 
     async def unselect(self, *, timeout_s: float = COMMAND_S) -> None:

@@ -1,5 +1,6 @@
 """Commands that find and change messages: SEARCH, STORE, COPY, MOVE, APPEND, EXPUNGE."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,8 +11,9 @@ from mooring.protocols.imap.framing import MAX_SEARCH_LINE
 from mooring.protocols.imap.mailbox import counter
 from mooring.protocols.imap.mailboxes import Mailboxes, MailboxName
 from mooring.protocols.imap.responses import parse_text
-from mooring.protocols.imap.sequence import MAX_UID, UidSet, in_order
+from mooring.protocols.imap.sequence import UidSet
 from mooring.protocols.imap.session import COMMAND_S, Reply
+from mooring.protocols.imap.spelling import MAX_UID, in_order
 from mooring.protocols.imap.types import (
     Appended,
     CopiedUids,
@@ -22,7 +24,11 @@ from mooring.protocols.imap.types import (
     SearchResult,
     StatusResponse,
     Stored,
+    Unparsed,
 )
+from mooring.steps import gently
+
+_SEARCHED = re.compile(rb"\* +E?SEARCH\b", re.IGNORECASE)
 
 _MAX_COPIED = 100_000
 """Pairs of one COPYUID that are read; far more messages than one command of ours names."""
@@ -50,6 +56,7 @@ class Messages(Mailboxes):
         Raises:
             InvalidRequest: the keys cannot be read.
             ServerRefused: the server does not know them.
+            RemoteProtocolError: the answer cannot be read, which is not to say that nothing was found.
         Source: RFC 9051 §6.4.4.
         """
         arguments = criteria(keys)
@@ -58,8 +65,14 @@ class Messages(Mailboxes):
         if since is not None:
             arguments += ["SINCE", date_text(since)]
         command = Command(Verb.UID_SEARCH, *arguments)
-        reply = await self._run(command, timeout_s=timeout_s, collect=(SearchResult,), max_line=MAX_SEARCH_LINE)
-        return UidSet.union(result.uids for result in reply.of(SearchResult))
+        reply = await self._run(
+            command, timeout_s=timeout_s, collect=(SearchResult, Unparsed), max_line=MAX_SEARCH_LINE
+        )
+        for odd in reply.of(Unparsed):
+            if _SEARCHED.match(odd.raw):
+                raise RemoteProtocolError(f"the answer to a search cannot be read: {odd.reason}")
+            self._keep(odd)
+        return await gently(UidSet.joining(result.uids for result in reply.of(SearchResult)))
 
     async def store(
         self,

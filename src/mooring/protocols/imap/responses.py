@@ -11,7 +11,7 @@ from mooring.errors import RemoteProtocolError
 from mooring.protocols.imap.fetched import parse_fetch
 from mooring.protocols.imap.framing import Response
 from mooring.protocols.imap.names import readable
-from mooring.protocols.imap.sequence import MAX_UID, UidSet
+from mooring.protocols.imap.sequence import UidSet
 from mooring.protocols.imap.types import (
     Capabilities,
     Continuation,
@@ -36,6 +36,7 @@ from mooring.protocols.imap.types import (
     Vanished,
 )
 from mooring.protocols.imap.wire import Cursor, bounded, capability_set, flag_set
+from mooring.steps import Steps, at_once
 
 _UNTAGGED = re.compile(rb"\* +(?:(\d{1,10}) +)?([A-Za-z0-9\-]+) ?")
 _TAGGED = re.compile(rb"([^\s+*(){%\"\\]+) +(OK|NO|BAD)(?: |$)", re.IGNORECASE)
@@ -71,6 +72,21 @@ def parse_response(response: Response, *, utf8: bool = False) -> Event:
     return Tagged(readable(tagged[1]), Status(tagged[2].decode().upper()), parse_text(line[tagged.start(2) :]))
 
 
+def reading(response: Response, *, utf8: bool = False) -> Steps[Event]:
+    """``parse_response`` in steps; there are several for what holds many UIDs.
+
+    Raises: as ``parse_response``.
+    """
+    head = _UNTAGGED.match(response.line)
+    steps = _STEPWISE.get(head[2].upper()) if head is not None and head[1] is None else None
+    if head is None or steps is None:
+        return parse_response(response, utf8=utf8)
+    try:
+        return (yield from steps(Cursor(response, head.end(), utf8=utf8)))
+    except RemoteProtocolError as e:
+        return Unparsed(response.line, e.message)
+
+
 def parse_text(raw: bytes) -> ResponseText:
     """The text of a status response, from its status word on (RFC 9051 §7.1)."""
     _, _, said = raw.partition(b" ")
@@ -90,6 +106,9 @@ def _untagged(response: Response, *, utf8: bool) -> News:
             return _numbered(response, word, int(head[1]), head.end())
         if word in _STATUSES:
             return StatusResponse(_STATUSES[word], parse_text(response.line[head.start(2) :]))
+        steps = _STEPWISE.get(word)
+        if steps is not None:
+            return at_once(steps(Cursor(response, head.end(), utf8=utf8)))
         read = _READERS.get(word)
         if read is not None:
             return read(Cursor(response, head.end(), utf8=utf8))
@@ -145,18 +164,15 @@ def _enabled(cursor: Cursor) -> Enabled:
     return Enabled(capability_set(cursor.rest()))
 
 
-def _search(cursor: Cursor) -> SearchResult:
+def _search(cursor: Cursor) -> Steps[News]:
     """RFC 3501 §7.2.5, with RFC 7162's ``(MODSEQ n)`` at the end."""
     numbers, _, modseq = cursor.rest().partition(b"(")
-    words = numbers.split()
-    if not all(word.isdigit() and len(word) <= 10 for word in words):
-        raise RemoteProtocolError("the server's search result holds something other than numbers")
     found = re.match(rb"MODSEQ (\d{1,20})\)", modseq, re.IGNORECASE)
-    uids = UidSet.of(uid for uid in map(int, words) if 1 <= uid <= MAX_UID)
+    uids = yield from UidSet.reading_numbers(numbers)
     return SearchResult(uids, bounded(found[1]) if found else None)
 
 
-def _esearch(cursor: Cursor) -> SearchResult:
+def _esearch(cursor: Cursor) -> Steps[News]:
     """RFC 4731 §3: the same answer, as IMAP4rev2 servers give it."""
     uids, modseq = UidSet(), None
     if cursor.is_at(b"("):
@@ -166,7 +182,7 @@ def _esearch(cursor: Cursor) -> SearchResult:
             case b"UID":
                 pass
             case b"ALL":
-                uids = UidSet.parse(readable(cursor.word()))
+                uids = yield from UidSet.reading(cursor.long_word())
             case b"MODSEQ":
                 modseq = cursor.number()
             case _:
@@ -174,9 +190,10 @@ def _esearch(cursor: Cursor) -> SearchResult:
     return SearchResult(uids, modseq)
 
 
-def _vanished(cursor: Cursor) -> Vanished:
+def _vanished(cursor: Cursor) -> Steps[News]:
     earlier = cursor.is_at(b"(") and b"EARLIER" in cursor.words().upper()
-    return Vanished(UidSet.parse(readable(cursor.word())), earlier)
+    uids = yield from UidSet.reading(cursor.long_word())
+    return Vanished(uids, earlier)
 
 
 def _namespace(cursor: Cursor) -> Namespaces:
@@ -212,12 +229,14 @@ _STATUSES = {status.encode(): status for status in Status}
 _READERS: dict[bytes, Callable[[Cursor], News]] = {
     b"CAPABILITY": _capability,
     b"ENABLED": _enabled,
-    b"ESEARCH": _esearch,
     b"FLAGS": _flags,
     b"ID": _id,
     b"LIST": _list,
     b"NAMESPACE": _namespace,
-    b"SEARCH": _search,
     b"STATUS": _status,
+}
+_STEPWISE: dict[bytes, Callable[[Cursor], Steps[News]]] = {
+    b"ESEARCH": _esearch,
+    b"SEARCH": _search,
     b"VANISHED": _vanished,
 }

@@ -35,6 +35,7 @@ from mooring.protocols.imap.types import (
     StatusResponse,
     Tagged,
 )
+from mooring.steps import gently
 
 COMMAND_S = 60.0
 """Seconds for a whole command. Real servers answer within a few; some scan a mailbox first."""
@@ -44,6 +45,9 @@ MAX_KEPT = 200_000
 
 MAX_KEPT_SIZE = 32 * 1024 * 1024
 """Bytes of the same; the longest honest ones are SEARCH and the list of what changed in a large mailbox."""
+
+_LONG = 16 * 1024
+"""Bytes of a response that are read in one go; SEARCH may answer with thousand times as many."""
 
 _SEND_PIECE = 256 * 1024
 """Bytes handed to the stream at once, so that the time-out of a send is one of progress."""
@@ -225,11 +229,20 @@ class Session:
     async def _next_event(self, deadline: float) -> Event:
         """Whatever comes next; what is lined up is sent before anything is waited for."""
         while True:
-            event = self._wire.next_event()
+            event = await self._heard()
             await self._flush(deadline)
             if event is not None:
                 return self._checked(event)
             await self._read(self._left(deadline))
+
+    async def _heard(self) -> Event | None:
+        """What the server said next, or None when more bytes are needed; others run while a long one is read."""
+        while (response := self._wire.next_response()) is not None:
+            if len(response.line) <= _LONG:
+                return self._wire.next_event()
+            if (event := self._wire.follow(response, await gently(self._wire.reading(response)))) is not None:
+                return event
+        return None
 
     def _checked(self, event: Event) -> Event:
         """The event, unless it is a BYE in the middle of a command other than LOGOUT."""

@@ -110,6 +110,13 @@ class Cursor:
         """An atom, in the loosest sense: up to a space, a bracket, a quote or a literal."""
         return self.match(_WORD, "a word")[1]
 
+    def long_word(self) -> bytes:
+        """All up to the next space: quick, even for a word of megabytes."""
+        begin = self._end_of_spaces()
+        end = self._line.find(b" ", begin)
+        self._pos = end if end >= 0 else len(self._line)
+        return self._line[begin : self._pos]
+
     def rest(self) -> bytes:
         """All that is left of the text."""
         rest = self._line[self._pos :]

@@ -1,12 +1,13 @@
 """A message to send, written down: RFC 5322 with CRLF, seven-bit wherever the addresses allow it."""
 
-import base64
 import binascii
 import re
+from collections.abc import Iterator
 from email.utils import format_datetime
 
 from mooring.errors import InvalidRequest
 from mooring.ids import digest_id
+from mooring.large import WINDOW, windows
 from mooring.protocols.mime.encode import address_line, checked, id_line, message_id, parameter, text_line
 from mooring.protocols.mime.header import ids
 from mooring.protocols.mime.text import plain
@@ -16,6 +17,9 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 _TYPE = re.compile(r"\s*([A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60})\s*(?:;.*)?", re.DOTALL)
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:+-]{1,40})", re.IGNORECASE)
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
+_LINE = 76  # characters of base64 in a line (RFC 2045 section 6.8)
+_LINE_BYTES = 57  # bytes that they stand for
+_LINES = 4096  # encoded at once: 228 KiB
 _MESSAGE = "message/rfc822"
 _SEVEN_BIT = re.compile(rb"(?:[\x01-\x09\x0b\x0c\x0e-\x7f]{0,998}\r\n)*[\x01-\x09\x0b\x0c\x0e-\x7f]{0,998}")
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -131,15 +135,43 @@ def _is_related(one: OutgoingAttachment, draft: Outgoing) -> bool:
 
 def _text(subtype: str, text: str) -> bytes:
     """A text entity in UTF-8; quoted-printable, or base64 where that is shorter."""
-    data = _NEWLINE.sub("\n", text).encode("utf-8", "replace")
-    quoted = binascii.b2a_qp(data, istext=True, header=False)
-    if len(quoted) > 4 * len(data) / 3 + 4 * len(data) / 228 + 4:
-        encoding, written = "base64", base64.encodebytes(data.replace(b"\n", b"\r\n"))
+    data = b"".join(_utf8(text))
+    quoted = list(_quoted(data))
+    if sum(map(len, quoted)) > 4 * len(data) / 3 + 4 * len(data) / 228 + 4:
+        lines = (data[start:end].replace(b"\n", b"\r\n") for start, end in windows(len(data)))
+        encoding, written = "base64", _base64(b"".join(lines))
     else:
-        # A line that begins with "From " would be changed on its way through mbox files.
-        encoding, written = "quoted-printable", (b"\n" + quoted).replace(b"\nFrom ", b"\n=46rom ")[1:]
+        encoding, written = "quoted-printable", b"".join(piece.replace(b"\n", b"\r\n") for piece in quoted)
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode("ascii") + written.replace(b"\n", b"\r\n")
+    return b"".join((head.encode("ascii"), written))
+
+
+def _utf8(text: str) -> Iterator[bytes]:
+    """The text by windows, with LF at every line's end."""
+    for start, end in windows(len(text)):
+        piece = text[start:end]
+        if piece.endswith("\r") and text.startswith("\n", end):
+            piece = piece[:-1]
+        yield _NEWLINE.sub("\n", piece).encode("utf-8", "replace")
+
+
+def _quoted(data: bytes) -> Iterator[bytes]:
+    """The data as quoted-printable, by windows; where one ends within a line, the line goes on after a soft break."""
+    for start, end in windows(len(data)):
+        quoted = binascii.b2a_qp(data[start:end], istext=True, header=False)
+        soft = b"=\n" if end < len(data) and not quoted.endswith(b"\n") else b""
+        # A line that begins with "From " would be changed on its way through mbox files.
+        yield (b"\n" + quoted).replace(b"\nFrom ", b"\n=46rom ")[1:] + soft
+
+
+def _base64(content: bytes) -> bytes:
+    """The content as lines of base64, each with CRLF at its end."""
+    pieces: list[bytes] = []
+    for start, end in windows(len(content), _LINE_BYTES * _LINES):
+        encoded = binascii.b2a_base64(content[start:end], newline=False)
+        pieces.append(b"\r\n".join([encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]))
+        pieces.append(b"\r\n")
+    return b"".join(pieces)
 
 
 def _attachment(one: OutgoingAttachment) -> bytes:
@@ -155,20 +187,31 @@ def _attachment(one: OutgoingAttachment) -> bytes:
     ]
     if one.content_id:
         head.append(f"Content-ID: <{_content_id(one.content_id)}>\r\n")
-    encoded = one.content if as_it_is else base64.encodebytes(one.content).replace(b"\n", b"\r\n")
-    return "".join(head).encode("ascii") + b"\r\n" + encoded
+    head.append("\r\n")
+    return b"".join(("".join(head).encode("ascii"), one.content if as_it_is else _base64(one.content)))
 
 
 def _content_type(declared: str, content: bytes) -> str:
     """The type to write. A container cannot be encoded (RFC 2046 section 5.2.1), so it stands as it is or is a file."""
     match = _TYPE.fullmatch(declared)
-    if match and match[1].lower() == _MESSAGE and _SEVEN_BIT.fullmatch(content):
+    if match and match[1].lower() == _MESSAGE and _is_seven_bit(content):
         return _MESSAGE
     if not match or match[1].lower().startswith(("multipart/", "message/")):
         return _UNKNOWN_TYPE
     charset = _CHARSET.search(declared)
     suffix = f"; charset={charset[1]}" if charset and match[1].lower().startswith("text/") else ""
     return match[1].lower() + suffix
+
+
+def _is_seven_bit(content: bytes) -> bool:
+    """Whether the content can stand as it is: ASCII without NUL, in lines of 998 characters that end with CRLF."""
+    start = 0
+    while len(content) - start > WINDOW:
+        end = content.rfind(b"\r\n", start, start + WINDOW) + 2
+        if end < start + 2 or not _SEVEN_BIT.fullmatch(content, start, end):
+            return False
+        start = end
+    return _SEVEN_BIT.fullmatch(content, start) is not None
 
 
 def _content_id(value: str) -> str:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 SNIPPET = 100  # characters of a snippet (contract 4.1.2: about 100)
 _CHUNK = 1_000  # characters unescaped at once; short enough for Python's limit on digits in "&#999…;"
@@ -57,9 +58,14 @@ def snippet(body: str, *, is_plain: bool) -> str:
 
 def plain(markup: str) -> str:
     """The text of an HTML body, with a line for each block."""
-    lines = (" ".join(line.split()) for line in "".join(_pieces(markup)).split("\n"))
     kept: list[str] = []
-    for line in lines:
+    pieces: list[str] = []
+    for piece in chain(_pieces(markup), "\n"):
+        if piece != "\n":
+            pieces.append(piece)
+            continue
+        line = " ".join("".join(pieces).split())
+        pieces.clear()
         if line or (kept and kept[-1]):
             kept.append(line)
     return "\n".join(kept).strip()

@@ -4,6 +4,7 @@ import re
 
 from fast_mail_parser import ParseError, PyMimePart, parse_email_tree
 
+from mooring.large import count
 from mooring.protocols.mime.charset import decode
 from mooring.protocols.mime.header import beginning
 from mooring.protocols.mime.salvage import Part, Salvage, filename
@@ -43,11 +44,11 @@ def _is_ordinary(raw: bytes) -> bool:
     Counting costs as much as parsing, so what a message is too short for is not counted.
     """
     size = len(raw)
-    if size > _MAX_LINES and raw.count(b"\n") > _MAX_LINES:
+    if size > _MAX_LINES and count(raw, b"\n") > _MAX_LINES:
         return False
-    if size > _MAX_DELIMITERS * len(b"\n--") and raw.count(b"\n--") > _MAX_DELIMITERS:
+    if size > _MAX_DELIMITERS * len(b"\n--") and count(raw, b"\n--") > _MAX_DELIMITERS:
         return False
-    return size * (size // len(b"=?")) <= _MAX_WORD_WORK or raw.count(b"=?") * size <= _MAX_WORD_WORK
+    return size * (size // len(b"=?")) <= _MAX_WORD_WORK or count(raw, b"=?") * size <= _MAX_WORD_WORK
 
 
 def _convert(node: PyMimePart) -> Part | None:

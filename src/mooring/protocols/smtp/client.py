@@ -1,13 +1,14 @@
 """One submission session, step by step, each step told apart from the next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aiosmtplib.esmtp import parse_esmtp_extensions
 
 from mooring.errors import InvalidRequest, MooringError, NetworkError, ProtocolError, RemoteProtocolError
+from mooring.large import beside
 from mooring.net import TcpStream
 from mooring.protocols.smtp.dialogue import Dialogue
-from mooring.protocols.smtp.envelope import Envelope, envelope, with_crlf, with_dots
+from mooring.protocols.smtp.envelope import Envelope, blocks, envelope, with_crlf
 from mooring.protocols.smtp.errors import DeliveryUnknown, NotEncrypted, RecipientsRefused, SmtpRefused, StartTlsMissing
 from mooring.protocols.smtp.login import Mechanism, password_mechanism, refusal, token_mechanism
 from mooring.protocols.smtp.types import COMMAND_S, GREETING_S, Offers, Reply, SendResult, SendTimeouts, Step
@@ -172,12 +173,12 @@ class SmtpClient:
             InvalidRequest, ReadTimeout, ConnectionLost, RemoteProtocolError.
         """
         limits = timeouts or SendTimeouts()
-        content = with_crlf(message)
+        content = await beside(len(message), with_crlf, message)
         plan = envelope(sender, recipients, self._offers, content)
         await self._demand(Step.MAIL, b"MAIL", *plan.mail, timeout_s=limits.envelope_s)
         accepted, refused = await self._name_recipients(plan, limits, allow_partial=allow_partial)
         await self._begin_data(limits)
-        queued = await self._hand_over(with_dots(content), limits)
+        queued = await self._hand_over(blocks(content), limits)
         return SendResult(accepted, refused, queued)
 
     async def quit(self, *, timeout_s: float = QUIT_S) -> None:
@@ -242,7 +243,7 @@ class SmtpClient:
             await self._reset(limits.envelope_s)
         raise self._unexpected(reply, Step.DATA)
 
-    async def _hand_over(self, content: bytes, limits: SendTimeouts) -> Reply:
+    async def _hand_over(self, content: Iterator[bytes], limits: SendTimeouts) -> Reply:
         try:
             reply = await self._dialogue.content(content, limits)
         except (NetworkError, RemoteProtocolError) as error:

@@ -8,7 +8,7 @@ handshake can be taken for an answer after it (RFC 3207 §4.2).
 
 import asyncio
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from aiosmtplib import SMTPResponse
@@ -18,9 +18,6 @@ from aiosmtplib.protocol import SMTPProtocol
 from mooring.errors import ConnectionLost, NetworkError, ReadTimeout, RemoteProtocolError, WriteTimeout
 from mooring.net import TcpStream
 from mooring.protocols.smtp.types import Reply, SendTimeouts, Step
-
-BLOCK = 64 * 1024
-"""Bytes of a message that are handed over before waiting for room."""
 
 EXCERPT = 200
 """Characters of a malformed answer that an error quotes."""
@@ -61,11 +58,12 @@ class _Wire(SMTPProtocol):
         return clean(stray.decode("utf-8", "replace"))
 
     async def write_block(self, block: bytes, *, timeout_s: float) -> None:
-        """Hand over a block; returns when there is room for the next."""
+        """Hand over a block; returns when there is room for the next, and everybody else had a turn."""
         self._response_pending = True
         self.write(block)
         async with asyncio.timeout(timeout_s):
             await self._drain_helper()
+            await asyncio.sleep(0)
 
 
 class Dialogue:
@@ -135,22 +133,24 @@ class Dialogue:
             self._wire.attach(self._stream.transport, greeted=True)
             self._stream.transport.set_protocol(self._wire)
 
-    async def content(self, content: bytes, timeouts: SendTimeouts) -> Reply:
+    async def content(self, content: Iterator[bytes], timeouts: SendTimeouts) -> Reply:
         """Hand over the message, dot included, and wait for the verdict.
 
         An answer before the end stops the hand-over: the server has made up its mind.
 
         Args:
-            content: with dots doubled and the final dot.
+            content: at least one block, with dots doubled; the last one ends with the final dot.
         Raises:
             WriteTimeout, ReadTimeout, ConnectionLost, RemoteProtocolError.
         """
         wire = self._wire
         with self._step(Step.CONTENT):
-            for start in range(0, len(content), BLOCK):
-                self.dot_sent = start + BLOCK >= len(content)
+            following = next(content, None)
+            while following is not None:
+                block, following = following, next(content, None)
+                self.dot_sent = following is None
                 try:
-                    await wire.write_block(content[start : start + BLOCK], timeout_s=timeouts.block_s)
+                    await wire.write_block(block, timeout_s=timeouts.block_s)
                 except TimeoutError:
                     raise WriteTimeout(f"{self.peer} took no more of the message") from None
                 except ConnectionError:

@@ -1,13 +1,17 @@
 """From addresses and a message to the lines that carry them; pure, and refuses before anything is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import idna
 
 from mooring.errors import InvalidRequest
+from mooring.large import count, windows
 from mooring.protocols.smtp.errors import NotOffered
 from mooring.protocols.smtp.types import Offers
+
+BLOCK = 64 * 1024
+"""Bytes of a message that are handed over before waiting for room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +54,23 @@ def envelope(sender: str, recipients: Sequence[str], offers: Offers, content: by
 
 def with_crlf(message: bytes) -> bytes:
     """The message with every line end as CRLF, and one at its end (RFC 5321 §2.3.8)."""
-    pairs = message.count(b"\r\n")
-    if message.count(b"\n") != pairs or message.count(b"\r") != pairs:
+    pairs = count(message, b"\r\n")
+    if count(message, b"\n") != pairs or count(message, b"\r") != pairs:
         message = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     return message if message.endswith(b"\r\n") else message + b"\r\n"
 
 
-def with_dots(content: bytes) -> bytes:
-    """The content as DATA carries it: leading dots doubled, the final dot added (RFC 5321 §4.5.2)."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
+def blocks(content: bytes) -> Iterator[bytes]:
+    """The content as DATA carries it, block by block: leading dots doubled, the final dot in the last of them.
+
+    Source: RFC 5321 §4.5.2.
+    """
+    for start, end in windows(len(content), BLOCK):
+        # With the two bytes before it, since the end of a line may stand in either block.
+        before = min(start, 2)
+        block = content[start - before : end].replace(b"\r\n.", b"\r\n..")[before:]
+        first = b"." if start == 0 and block.startswith(b".") else b""
+        yield first + block + (b".\r\n" if end == len(content) else b"")
 
 
 def _body_words(content: bytes, offers: Offers) -> list[bytes]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mooring.store import Connection, Database
+from mooring.events import KEPT
+from mooring.store import Connection, Database, in_batches
 from mooring.webhooks.types import Attempt, DeadLetter, Lane, Parked, Tries
 
 
@@ -204,19 +205,29 @@ async def backlog(db: Database) -> Backlog:
     return Backlog(row["depth"], row["oldest_at"], row["dead"])
 
 
-async def forget(db: Database, kept: timedelta, limit: int) -> int:
-    """Forget old attempts, and what was parked of facts that are forgotten; returns how many attempts."""
-    result = await db.execute(
-        """WITH old AS MATERIALIZED (SELECT ctid FROM attempts WHERE at < now() - $1::interval LIMIT $2)
-           DELETE FROM attempts a USING old WHERE a.ctid = old.ctid""",
-        kept, limit,
-    )  # fmt: skip
-    await db.execute(
-        """WITH old AS MATERIALIZED (SELECT ctid FROM parked WHERE parked_at < now() - $1::interval LIMIT $2)
-           DELETE FROM parked p USING old WHERE p.ctid = old.ctid""",
-        kept, limit,
-    )  # fmt: skip
-    return int(result.rpartition(" ")[2])
+async def forget_deliveries(db: Database) -> int:
+    """Forget attempts and dead letters of facts that are forgotten themselves; returns how many attempts."""
+    await in_batches(
+        db,
+        """WITH old AS MATERIALIZED (
+               SELECT p.grant_id, p.webhook_id, p.sequence FROM parked p
+               WHERE p.parked_at < now() - $1::interval AND NOT EXISTS
+                   (SELECT FROM outbox o WHERE o.grant_id = p.grant_id AND o.sequence = p.sequence)
+               LIMIT $2 FOR UPDATE SKIP LOCKED)
+           DELETE FROM parked p USING old
+           WHERE p.grant_id = old.grant_id AND p.webhook_id = old.webhook_id AND p.sequence = old.sequence""",
+        KEPT,
+    )
+    return await in_batches(
+        db,
+        """WITH old AS MATERIALIZED (
+               SELECT a.grant_id, a.webhook_id, a.sequence, a.attempt, a.at FROM attempts a
+               WHERE a.at < now() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED)
+           DELETE FROM attempts a USING old
+           WHERE a.grant_id = old.grant_id AND a.webhook_id = old.webhook_id AND a.sequence = old.sequence
+             AND a.attempt = old.attempt AND a.at = old.at""",
+        KEPT,
+    )
 
 
 def _lane(row: Any) -> Lane:
