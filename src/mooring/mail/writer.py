@@ -108,7 +108,7 @@ class MailWriter:
             await self._append(
                 tx,
                 [
-                    *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in reversed(fresh)),
+                    *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in sorted(fresh, key=lambda r: r.uid)),
                     *(Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed if i not in created),
                 ],
             )
