@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from mooring import errors
 from mooring.api import http
+from mooring.api.limits import RATES
 from mooring.cli.main import cli
 from mooring.config import load_config
 from mooring.config.egress import RawPool, RawSource
@@ -140,6 +141,13 @@ def test_every_error_type_stands_there_with_its_statuses() -> None:
     assert len(written) == len(rows_written)
     provider = {(kind, status, "the same") for kind, status, _ in real if kind == "api.provider_error"}
     assert written == {entry for entry in real if entry[0] != "api.provider_error"} | provider
+
+
+def test_every_limit_stands_there_with_its_rate() -> None:
+    spans = {1: "a second", 60: "a minute"}
+    real = [(f"{rate.count} {spans[int(rate.seconds)]}", str(rate.burst)) for rate in RATES.values()]
+    rows = [row for row in ERRORS.rows() if len(row) == 4 and row[3].isdigit()]
+    assert [(row[2], row[3]) for row in rows] == real
 
 
 def test_the_provider_error_object_is_shown_as_it_is() -> None:

@@ -105,6 +105,10 @@ def test_without_a_configuration_it_writes_a_starter_and_works(lab: Laboratory, 
         assert sources == set(published)
         refused = _connect(running, {**settings, "imap_host": "imap.lab.test"})
         assert (refused.status_code, refused.json()["error"]["type"]) == (400, "api.target_not_allowed")
+        with httpx.Client(headers={"Authorization": "Bearer nobody-has-this"}) as guessing:
+            answers = [guessing.get(f"{running.url}/v3/grants") for _ in range(60)]
+        assert {answer.status_code for answer in answers} == {401, 429}
+        assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
     finally:
         assert running.stop() == 0
 

@@ -21,6 +21,7 @@ from mooring.config import (
 )
 from mooring.config.durations import parse_duration
 from mooring.config.lines import line_of
+from mooring.errors import ConfigError
 
 
 def load(folder: Path, text: str, environ: dict[str, str] | None = None) -> Config:
@@ -33,6 +34,7 @@ def test_an_empty_file_is_the_documented_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, "")
     assert (config.server.host, config.server.port) == ("127.0.0.1", 8025)
     assert config.server.public_url == "http://127.0.0.1:8025"
+    assert config.server.rate_limits
     assert config.database.embedded == tmp_path / "data"
     assert config.objects == (tmp_path / "data/objects").as_uri()
     assert config.key_file == tmp_path / "mooring.keys"
@@ -66,6 +68,7 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
     environ = {
         "MOORING_SERVER_LISTEN": "[::1]:9",
         "MOORING_SERVER_PUBLIC_URL": "https://mooring.example/",
+        "MOORING_SERVER_RATE_LIMITS": "False",
         "MOORING_DATABASE_URL": "postgresql://u:hush@h/d",
         "MOORING_OBJECTS_URL": "s3://bucket/prefix",
         "MOORING_POLICY_STATIC_IPS": "self-serve",
@@ -82,6 +85,7 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
     config = load(tmp_path, '[server]\nlisten = "127.0.0.1:1"\n[policy]\nsubset = 9\n', environ)
     assert (config.server.host, config.server.port) == ("::1", 9)
     assert config.server.public_url == "https://mooring.example"
+    assert not config.server.rate_limits
     assert config.database.url == "postgresql://u:hush@h/d"
     assert config.objects == "s3://bucket/prefix"
     assert config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
@@ -91,6 +95,18 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
     assert config.key_file == Path("/etc/mooring.keys")
     assert (config.window, config.lease) == (timedelta(days=30), timedelta(seconds=1.5))
     assert config.retention == timedelta(hours=12)
+
+
+def test_a_switch_is_set_by_the_file_and_again_by_the_environment(tmp_path: Path) -> None:
+    text = "[server]\nrate_limits = false\n"
+    assert not load(tmp_path, text).server.rate_limits
+    assert load(tmp_path, text, {"MOORING_SERVER_RATE_LIMITS": "true"}).server.rate_limits
+
+
+@pytest.mark.parametrize("word", ["", "0", "1", "no", "off", "truee"])
+def test_a_switch_is_true_or_false_and_nothing_else(tmp_path: Path, word: str) -> None:
+    with pytest.raises(ConfigError, match="MOORING_SERVER_RATE_LIMITS"):
+        load(tmp_path, "", {"MOORING_SERVER_RATE_LIMITS": word})
 
 
 def test_a_key_of_digits_in_a_text_stays_a_text(tmp_path: Path) -> None:
