@@ -1,7 +1,7 @@
 """The services behind the doors, in memory: they remember what they were asked, and fail on request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -375,12 +375,8 @@ class World:
 
     def renew(self) -> None:
         """Forget everything, for the next test; the application over these fakes is built once."""
-        fakes: tuple[Fake | FakeWebhooks, ...] = (
-            self.applications, self.grants, self.mailbox, self.calendars, self.sender, self.allowlist, self.ledger,
-            self.webhooks,
-        )  # fmt: skip
-        for fake in fakes:
-            fake.__init__()
+        for name in (f.name for f in fields(self) if f.name != "is_ready"):
+            getattr(self, name).__init__()
         self.is_ready = lambda: True
 
     def services(self) -> Services:
