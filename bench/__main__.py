@@ -1,11 +1,11 @@
-"""Run the measures and print what they found: ``python -m bench [--json] [first-sync] [dial] [memory] [pages]``."""
+"""Run the measures and print what they found: ``python -m bench [--json] [first-sync] [dial] [memory] [pages] [webhooks] [lanes]``."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from bench import dial, first_sync, memory, pages
+from bench import dial, first_sync, memory, pages, webhooks
 from bench.report import Finding, as_json, as_text
 from tests.lab import Laboratory
 
@@ -14,6 +14,8 @@ MEASURES: dict[str, Callable[[Laboratory], Iterable[Finding]]] = {
     "dial": dial.measure,
     "memory": memory.measure,
     "pages": pages.measure,
+    "webhooks": webhooks.latency,
+    "lanes": webhooks.lanes,
 }
 
 

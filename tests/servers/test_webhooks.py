@@ -1,7 +1,10 @@
-"""Webhooks end to end: mail arrives in Dovecot, and an endpoint is told; by the official Python SDK."""
+"""Webhooks end to end: mail arrives in Dovecot, and an endpoint is told; by the official SDKs."""
 
+import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from nylas.models.errors import NylasApiError
@@ -17,6 +20,7 @@ from tests.waiting import until
 
 PORT = 18027
 SOURCE = "127.0.1.30"
+NODE = Path(__file__).resolve().parents[1] / "node"
 TRIGGERS = [
     WebhookTriggers.MESSAGE_CREATED,
     WebhookTriggers.MESSAGE_UPDATED,
@@ -166,3 +170,23 @@ def test_a_killed_process_loses_nothing(
     until(all_told, timeout_s=60, what="every message is told")
     firsts = dict.fromkeys(told.object["subject"] for told in receiver.of_type("message.created"))
     assert list(firsts) == list(dict.fromkeys(subjects))
+
+
+def test_the_node_sdk_makes_lists_changes_and_deletes_webhooks(mooring: Running, receiver: Endpoint) -> None:
+    done = subprocess.run(
+        ["node", str(NODE / "webhooks.js"), mooring.url, mooring.api_key, receiver.url],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    made = answers["created"]["data"]
+    assert receiver.challenges == 1
+    assert (made["triggerTypes"], made["status"], made["description"]) == (["message.created"], "active", "from Node")
+    assert answers["found"]["data"]["id"] == made["id"]
+    assert [webhook["id"] for webhook in answers["listed"]["data"]] == [made["id"]]
+    assert answers["updated"]["data"]["triggerTypes"] == ["grant.expired"]
+    assert answers["rotated"]["data"]["webhookSecret"] not in {"", made["webhookSecret"]}
+    assert answers["addresses"]["data"]["ipAddresses"] == [SOURCE]
+    assert answers["destroyed"]["data"] == {"status": "success"}
+    assert answers["gone"]["status"] == 404
+    assert answers["gone"]["requestId"]
