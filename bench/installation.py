@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,11 @@ PORT = 8080
 
 
 @contextmanager
-def running(lab: Laboratory) -> Generator[Running]:
+def running(lab: Laboratory, *, webhook: Sequence[str] = ()) -> Generator[Running]:
     """``mooring up`` in an empty folder on this machine's disk, with the laboratory's addresses."""
     with tempfile.TemporaryDirectory(prefix="mooring-bench-") as folder:
         mooring = Running(Path(folder), PORT, lab.trust)
-        (mooring.folder / "mooring.toml").write_text(configuration(PORT))
+        (mooring.folder / "mooring.toml").write_text(configuration(PORT, webhook=webhook))
         mooring.start()
         try:
             yield mooring

@@ -40,13 +40,14 @@ def configuration(
     dynamic: Sequence[str] = at.DYNAMIC,
     v2_static: Sequence[str] = (),
     v2_dynamic: Sequence[str] = (),
+    webhook: Sequence[str] = (),
     extra: str = "",
 ) -> str:
     """A ``mooring.toml`` with the laboratory's addresses as its pools; a pool without addresses is not declared."""
     parts = [
         # The tests look at states as often as they like.
         f'[server]\nlisten = "127.0.0.1:{port}"\nrate_limits = false\n',
-        '[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16"]\n',
+        '[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16", "127.0.4.0/24"]\n',
         extra,
     ]
     pools = (
@@ -54,6 +55,7 @@ def configuration(
         ("v3", "dynamic", dynamic),
         ("v2", "static", v2_static),
         ("v2", "dynamic", v2_dynamic),
+        ("webhook", "static", webhook),
     )
     for generation, kind, addresses in pools:
         names = [f"{generation}-us-{kind}-{number}" for number, _ in enumerate(addresses, start=1)]
@@ -164,14 +166,18 @@ class Running:
         return pid
 
     def pids(self) -> dict[str, int]:
-        """The processes that live now: ``up``, ``api``, ``worker``, ``postgres`` (the first of them)."""
+        """The processes that live now: ``up``, ``api``, ``worker``, ``deliverer``, ``postgres`` (the first of them).
+
+        The deliverer is the worker that serves the webhook pools.
+        """
         found: dict[str, int] = {}
         if self.process is not None:
             found["up"] = self.process.pid
             for pid in descendants(self.process.pid):
                 words = command_line(pid)
                 if words[1:3] == ["-m", "mooring"] and words[3] in {"api", "worker"}:
-                    found[words[3]] = pid
+                    delivers = any(word.startswith("webhook-") for word in words)
+                    found["deliverer" if delivers else words[3]] = pid
         postgres = postmaster(self.folder / "data")
         return {**found, "postgres": postgres} if postgres is not None else found
 

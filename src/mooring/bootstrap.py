@@ -26,6 +26,7 @@ from mooring.egress import (
     listener_endpoints,
 )
 from mooring.errors import ConfigError
+from mooring.events import Recorded, read
 from mooring.grants import Grants, Keys, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
@@ -33,6 +34,7 @@ from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
 from mooring.vault import Vault
+from mooring.webhooks import Deliverer, Feed, Objects, Webhooks
 
 POOL_CONNECTIONS = 10
 """Database connections of one process; 100 are there for all (embedded)."""
@@ -60,6 +62,8 @@ class Installation:
     sender: Sender
     copies: CopyKeeper
     allowlist: Allowlist
+    webhooks: Webhooks
+    feed: Feed
 
     def worker(self, environments: Sequence[str] | None) -> Worker:
         """A worker for these environments; None: all."""
@@ -73,6 +77,15 @@ class Installation:
             environments=list(environments) if environments is not None else None,
             window=self.config.window,
         )
+
+    def deliverer(self, environments: Sequence[str] | None) -> Deliverer:
+        """A deliverer for these webhook pools; None: all."""
+        holder = Holder(self.db, self.config.lease)
+        return Deliverer(self.db, self.vault, self.feed, self.dialer, self.clock, holder, environments=environments)
+
+    async def facts(self, grant_id: str, *, after: int, limit: int) -> list[Recorded]:
+        """What happened to a grant, behind a sequence, in order."""
+        return await read(self.db, grant_id, after=after, limit=limit)
 
     async def ready(self) -> bool:
         """Whether the database answers."""
@@ -145,7 +158,7 @@ async def _build(
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)
-    reader = MailReader(db, objects)
+    reader, calendars = MailReader(db, objects), CalendarReader(db)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
     return Installation(
@@ -161,10 +174,12 @@ async def _build(
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications),
         mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
-        calendars=Calendars(CalendarReader(db), LiveCalendars(sessions, keys, clock), keys, clock),
+        calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),
         copies=CopyKeeper(db, keys, sessions, clock),
         allowlist=allowlist,
+        webhooks=Webhooks(db, vault, dialer, clock),
+        feed=Feed(db, Objects(reader, calendars, keys)),
     )
 
 

@@ -18,6 +18,7 @@ from mooring.config.egress import RawPool, RawSource
 from mooring.config.loader import ENVIRONMENT_PREFIX
 from mooring.config.sections import File
 from mooring.send import OutcomeUnknown
+from mooring.webhooks import CATALOGUE
 from tests.contract.documents import ROOT, code, document, source_files
 
 CONFIGURATION = document("docs/configuration.md")
@@ -111,6 +112,13 @@ def test_every_command_stands_there_with_its_options() -> None:
         if title.startswith("`mooring")
     }
     assert written == real
+
+
+def test_every_event_stands_there_as_the_catalogue_has_it() -> None:
+    written = {code(row[0]): row[1:] for row in document("docs/webhooks.md").rows() if len(row) == 4}
+    assert written == {
+        str(e.type): ["ours" if e.ours else "shared", f"`{e.v2}`" if e.v2 else "–", e.when] for e in CATALOGUE.values()
+    }
 
 
 def failure(kind: type[errors.ProviderFailure], *, stage: str, traffic: str, refused: bool) -> errors.ProviderFailure:

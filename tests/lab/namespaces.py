@@ -104,7 +104,8 @@ class Network:
 
     def destroy(self) -> None:
         """Take the namespaces away; the joints go with them."""
-        self._batch(f"netns delete {SERVERS}", f"netns delete {PROXIES}")
+        # The link by itself, and now: the kernel takes what is in a deleted namespace away when it finds the time.
+        self._batch(f"link delete {INTERFACE}", f"netns delete {SERVERS}", f"netns delete {PROXIES}")
 
     def plumb(self, address: str) -> None:
         """Give Mooring's host one more address."""

@@ -97,6 +97,27 @@ async def test_another_address_of_a_host_is_another_grant(house: House, hosts: t
     assert len(ids) == 2
 
 
+async def test_somebody_elses_login_on_a_shared_host_is_another_grant(house: House) -> None:
+    mine, _ = await house.connect()
+    theirs, is_new = await house.connect(email="ann@example.test", imap_username="eve@example.test")
+    assert is_new
+    assert theirs.id != mine.id
+    assert (await house.grants.get(mine.id)).settings.imap.username == "ann@example.test"
+    again, is_new = await house.connect(email="ann@example.test", imap_username="eve@example.test")
+    assert (again.id, is_new) == (theirs.id, False)
+    assert (await house.grants.find(house.application, "ann@example.test")).id == mine.id
+    with pytest.raises(Conflict, match="is not the login of ann@example.test"):
+        await house.grants.update(house.application, mine.id, settings={"imap_username": "eve@example.test"})
+
+
+async def test_the_owner_comes_first_even_after_somebody_else(house: House) -> None:
+    theirs, _ = await house.connect(email="ann@example.test", imap_username="eve@example.test")
+    mine, is_new = await house.connect()
+    assert is_new
+    assert mine.id != theirs.id
+    assert (await house.grants.find(house.application, "ann@example.test")).id == mine.id
+
+
 async def test_another_host_of_the_same_domain_is_the_same_grant(house: House) -> None:
     mine, _ = await house.connect()
     house.sessions.known["mx.example.test"] = PASSWORD

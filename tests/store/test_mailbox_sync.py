@@ -276,6 +276,20 @@ async def test_the_same_mailbox_under_another_name_of_its_server_is_compared_and
     assert {folder.origin for folder in await held.stored.writer.folders()} == {"ann at mail.example.com"}
 
 
+async def test_a_folder_that_is_only_a_parent_any_more_holds_nothing(held: Held) -> None:
+    async with held.running():
+        await until_async(held.is_synced)
+        box = held.account.boxes["Archive"]
+        box.attributes = "\\Noselect"
+        await held.look_again(2)
+        assert await held.message(20) is None
+        folder = await held.stored.folder("Archive")
+        assert (folder.selectable, folder.complete_at) == (False, None)
+        box.attributes = ""
+        await held.look_again(2)
+        assert await held.message(20) is not None
+
+
 async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -> None:
     async with held.running():
         held.account.boxes, boxes = {}, held.account.boxes

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mooring.allowlist import repository
 from mooring.allowlist.types import AddressList, Entry
 from mooring.applications import Application
-from mooring.config import EnvironmentName, Kind, PoolConfig
+from mooring.config import EnvironmentName, Generation, Kind, PoolConfig
 from mooring.store import Database
 
 
@@ -38,3 +38,7 @@ class Allowlist:
     def dynamic_list(self, application: Application) -> AddressList:
         """The dynamic list likewise."""
         return self.list_of(application.environment(Kind.DYNAMIC))
+
+    def webhook_list(self, application: Application) -> AddressList:
+        """The list that deliveries to the application's endpoints leave by."""
+        return self.list_of(EnvironmentName(Generation.WEBHOOK, application.region, Kind.STATIC))

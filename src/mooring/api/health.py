@@ -1,11 +1,15 @@
 """What machines ask about this process, and what address a caller comes from."""
 
+from contextlib import suppress
+
 from litestar.response.base import ASGIResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from mooring.api.answers import encoded
 from mooring.api.callers import address_of
 from mooring.api.doors import Req, door, services_of
+from mooring.api.metrics import observe_backlog
+from mooring.store import StoreUnavailable
 
 _TEXT = "text/plain"
 
@@ -24,8 +28,12 @@ async def readyz(request: Req) -> ASGIResponse:
 
 
 @door("GET", "/metrics", answer=_TEXT, secured=False)
-async def metrics() -> ASGIResponse:
-    """What this process counted, for Prometheus."""
+async def metrics(request: Req) -> ASGIResponse:
+    """What this process counted, and what waits to be delivered, for Prometheus."""
+    services = services_of(request)
+    # What this process counted is worth telling while the database is away, too.
+    with suppress(StoreUnavailable):
+        observe_backlog(await services.webhooks.backlog(), services.clock.now())
     return ASGIResponse(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -18,7 +18,7 @@ from litestar.exceptions import HTTPException
 from mooring import errors
 from mooring.api.arrivals import Arrival, Shape, arrival_of, template_of
 from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RateLimited, RequestTooLarge
-from mooring.send import OutcomeUnknown
+from mooring.send import KeyInUse, KeyReused, OutcomeUnknown
 from mooring.store import StoreUnavailable
 
 log = structlog.get_logger()
@@ -46,6 +46,8 @@ _TABLE: dict[type[BaseException], Row] = {
     errors.Forbidden: Row(HTTPStatus.FORBIDDEN, "api.forbidden_error", "invalid_request_error"),
     errors.NotFound: Row(HTTPStatus.NOT_FOUND, "api.not_found_error", "invalid_request_error"),
     errors.Conflict: Row(HTTPStatus.CONFLICT, "api.conflict_error", "invalid_request_error"),
+    KeyReused: Row(HTTPStatus.CONFLICT, "api.invalid_idempotent_request", "invalid_request_error"),
+    KeyInUse: Row(HTTPStatus.CONFLICT, "api.concurrent_idempotent_request", "invalid_request_error"),
     errors.LostOwnership: Row(HTTPStatus.CONFLICT, "api.conflict_error", "invalid_request_error"),
     RateLimited: Row(HTTPStatus.TOO_MANY_REQUESTS, "rate_limit_error"),
     errors.TargetNotAllowed: Row(HTTPStatus.BAD_REQUEST, "api.target_not_allowed"),

@@ -1,6 +1,10 @@
 """What the doors count, for Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from datetime import datetime
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from mooring.webhooks import Backlog
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -11,6 +15,17 @@ _requests = Counter("mooring_http_requests_total", "Requests answered.", ("metho
 _latency = Histogram(
     "mooring_http_request_seconds", "Seconds from arrival to the last byte.", ("method", "route"), buckets=_BUCKETS_S
 )
+
+_undelivered = Gauge("mooring_facts_undelivered", "Facts that some webhook has not come to yet, for each webhook.")
+_oldest = Gauge("mooring_facts_oldest_undelivered_seconds", "Age of the oldest of them; 0 when there is none.")
+_dead = Gauge("mooring_webhook_dead_letters", "Facts that were given up, until somebody has them sent again.")
+
+
+def observe_backlog(backlog: Backlog, now: datetime) -> None:
+    """Show what all webhooks together have not delivered yet."""
+    _undelivered.set(backlog.depth)
+    _oldest.set(max(0.0, (now - backlog.oldest_at).total_seconds()) if backlog.oldest_at else 0.0)
+    _dead.set(backlog.dead)
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:

@@ -9,9 +9,11 @@ from mooring.applications import Application
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.egress import LedgerEntry
+from mooring.events import Recorded
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
+from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
 
 
 class ApplicationService(Protocol):
@@ -94,6 +96,7 @@ class AllowlistService(Protocol):
 
     def static_list(self, application: Application, /) -> AddressList: ...
     def dynamic_list(self, application: Application, /) -> AddressList: ...
+    def webhook_list(self, application: Application, /) -> AddressList: ...
 
 
 class LedgerService(Protocol):
@@ -112,6 +115,29 @@ class LedgerService(Protocol):
     ) -> list[LedgerEntry]: ...
 
 
+class WebhookService(Protocol):
+    """Who is told what happens, and what became of that."""
+
+    async def of_application(self, application: Application, /) -> list[Webhook]: ...
+    async def find(self, application: Application, webhook_id: str, /) -> Webhook: ...
+    async def create(self, application: Application, wanted: WebhookChanges, /) -> NewWebhook: ...
+    async def update(self, application: Application, webhook_id: str, changes: WebhookChanges, /) -> Webhook: ...
+    async def destroy(self, application: Application, webhook_id: str, /) -> None: ...
+    async def rotate_secret(self, application: Application, webhook_id: str, /) -> NewWebhook: ...
+    async def attempts(
+        self, webhook: Webhook, /, *, before: datetime | None, failed: bool | None, limit: int
+    ) -> list[Attempt]: ...
+    async def dead_letters(self, webhook: Webhook, /, *, limit: int, offset: int) -> list[DeadLetter]: ...
+    async def resend(self, webhook: Webhook, /, *, grant_id: str | None, sequences: Sequence[int] | None) -> int: ...
+    async def backlog(self) -> Backlog: ...
+
+
+class FactReader(Protocol):
+    """What happened to a grant, behind a sequence, in order."""
+
+    async def __call__(self, grant_id: str, /, *, after: int, limit: int) -> list[Recorded]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything behind the doors.
@@ -127,5 +153,7 @@ class Services:
     sender: SendService
     allowlist: AllowlistService
     ledger: LedgerService
+    webhooks: WebhookService
+    facts: FactReader
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

@@ -78,6 +78,8 @@ def services_of(installation: Installation) -> Services:
         sender=installation.sender,
         allowlist=installation.allowlist,
         ledger=installation.ledger,
+        webhooks=installation.webhooks,
+        facts=installation.facts,
         clock=installation.clock,
         ready=installation.ready,
     )

@@ -10,11 +10,13 @@ from mooring.calendars.reader import CalendarReader
 from mooring.calendars.records import calendar_id, calendars_of, split_id
 from mooring.calendars.series import Series, series_of
 from mooring.calendars.types import Calendar, Event, EventPage, EventQuery
+from mooring.calendars.views import CalendarView, calendar_view
 from mooring.calendars.writer import CalendarWriter
 
 __all__ = [
     "Calendar",
     "CalendarReader",
+    "CalendarView",
     "CalendarWriter",
     "Event",
     "EventPage",
@@ -22,6 +24,7 @@ __all__ = [
     "HeldSeries",
     "Series",
     "calendar_id",
+    "calendar_view",
     "calendars_of",
     "series_of",
     "split_id",

@@ -73,12 +73,14 @@ async def etags(db: Database, calendar: Calendar) -> dict[str, str]:
     return {row["href"]: row["etag"] for row in rows}
 
 
-async def remove_objects(tx: Connection, calendar: Calendar, hrefs: Iterable[str]) -> None:
-    """Forget these objects."""
-    await tx.execute(
-        "DELETE FROM calendar_objects WHERE grant_id = $1 AND calendar_id = $2 AND href = ANY ($3)",
+async def remove_objects(tx: Connection, calendar: Calendar, hrefs: Iterable[str]) -> dict[str, str]:
+    """Forget these objects; returns the etags that their series had, by the series' ids."""
+    rows = await tx.fetch(
+        """DELETE FROM calendar_objects WHERE grant_id = $1 AND calendar_id = $2 AND href = ANY ($3)
+           RETURNING id, etag""",
         calendar.grant_id, calendar.id, list(hrefs),
     )  # fmt: skip
+    return {row["id"]: row["etag"] for row in rows}
 
 
 async def insert_series(tx: Connection, calendar: Calendar, sealed: Sequence[tuple[Series, bytes]]) -> None:

@@ -15,8 +15,10 @@ def rotate(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -> None:
     async def work() -> tuple[str, int]:
         async with open_installation(read_config(config), environments=[]) as installation:
             key_id = installation.vault.rotate()
-            resealed = await installation.applications.reseal() + await installation.keys.reseal()
-            return key_id, resealed
+            resealed = [
+                await room.reseal() for room in (installation.applications, installation.keys, installation.webhooks)
+            ]
+            return key_id, sum(resealed)
 
     key_id, resealed = run(work(), json=json)
     if json:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from mooring.cli import apps, demo, egress, grants, keys, processes, up
+from mooring.cli import apps, demo, egress, grants, keys, processes, up, webhooks
 from mooring.cli.output import show_json
 
 cli = typer.Typer(
@@ -23,6 +23,7 @@ cli.command("demo")(demo.demo)
 cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")
 cli.add_typer(egress.cli, name="egress")
+cli.add_typer(webhooks.cli, name="webhook")
 cli.add_typer(keys.cli, name="keys")
 
 

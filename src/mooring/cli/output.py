@@ -14,7 +14,7 @@ from rich.markup import escape
 from mooring.bootstrap import configure_logging
 from mooring.cli.tables import lay_out
 from mooring.config import Config, load_config
-from mooring.errors import MooringError
+from mooring.errors import ConfigError, MooringError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text for people.")]
 ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration to read.")]
@@ -55,6 +55,11 @@ def run(work: Coroutine[Any, Any, T], *, json: bool = False) -> T:
         return asyncio.run(work)
     except MooringError as e:
         fail(e, json=json)
+        raise typer.Exit(1) from None
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        hint = "See who owns the file or folder, and who may write in it." if isinstance(e, PermissionError) else ""
+        fail(ConfigError(f"{where}{e.strerror or e}", hint=hint), json=json)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""``mooring api`` and ``mooring worker``: the two kinds of processes. ``mooring up`` runs one of each."""
+"""``mooring api`` and ``mooring worker``: the two kinds of processes. ``mooring up`` runs an API and two workers."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ def worker(
     config: ConfigPath = DEFAULT_CONFIG,
     supervised: Supervised = False,
 ) -> None:
-    """Hold mailboxes and keep them in step."""
+    """Hold mailboxes and keep them in step; of webhook pools, hold webhooks and deliver to them."""
 
     async def process() -> None:
         await work(read_config(config), environment, supervised=supervised)

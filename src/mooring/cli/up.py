@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -12,7 +13,7 @@ from mooring.bootstrap import open_installation
 from mooring.cli.apps import secret_labels, show_secret
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
 from mooring.cli.processes import Supervised
-from mooring.config import Config, Generation, Kind, ServerConfig, starter_toml
+from mooring.config import Config, Generation, Kind, ServerConfig, is_starter, starter_toml
 from mooring.egress import check_plumbing, host_addresses
 from mooring.errors import ConfigError
 from mooring.lifetime import until_stopped
@@ -36,16 +37,16 @@ def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supe
 
 
 def _configured(path: Path) -> tuple[Config, bool]:
-    """The configuration, and whether it is a starter that was written just now."""
+    """The configuration, and whether it is a starter: also one that an earlier start wrote, and got no further."""
     is_new = not path.exists()
     if is_new:
         path.write_text(starter_toml(host_addresses()), encoding="utf-8")
         errors.print(f"Wrote [bold]{path}[/]: this host's addresses as its sources. Have a look at it.")
-    return read_config(path), is_new
+    return read_config(path), is_new or is_starter(path.read_text(encoding="utf-8"))
 
 
 async def _up(path: Path, *, json: bool, supervised: bool) -> None:
-    config, is_new = _configured(path)
+    config, starter = _configured(path)
     check_plumbing(config.egress.pools)
     postgres = EmbeddedPostgres(config.database.embedded) if config.database.embedded is not None else None
     stopped = asyncio.create_task(until_stopped(supervised=supervised))
@@ -55,7 +56,7 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
         watch = asyncio.create_task(postgres.keep_running())
     try:
         await _wait_for_port(config.server)
-        await _announce(await _first_application(config, starter=is_new), config, json=json)
+        await _announce(await _first_application(config, starter=starter), config, json=json)
         await _supervise(config, stopped)
     finally:
         if watch is not None:
@@ -112,18 +113,32 @@ async def _announce(new: NewApplication | None, config: Config, *, json: bool) -
 async def _supervise(config: Config, stopped: asyncio.Task[None]) -> None:
     """Run the processes, start again whichever dies, and end them all when it is time."""
     errors.print(f"Starting at [bold]{config.server.public_url}[/] · Ctrl-C ends it")
-    processes = [asyncio.create_task(_keep_running(name, config)) for name in ("api", "worker")]
+    processes = [asyncio.create_task(_keep_running(words, config)) for words in command_lines(config)]
     await stopped
     for process in processes:
         process.cancel()
     await asyncio.gather(*processes, return_exceptions=True)
 
 
-async def _keep_running(name: str, config: Config) -> None:
+def command_lines(config: Config) -> list[tuple[str, ...]]:
+    """The processes: the API, a worker for mailboxes, and one for webhooks.
+
+    Deliveries have a process of their own, since first synchronisations keep a processor busy for as long as they take.
+    """
+    mail: list[str] = []
+    webhooks: list[str] = []
+    for pool in config.egress.pools:
+        group = webhooks if pool.environment.generation is Generation.WEBHOOK else mail
+        group += ["--environment", str(pool.environment)]
+    return [("api",), *(("worker", *group) for group in (mail, webhooks) if group)]
+
+
+async def _keep_running(words: Sequence[str], config: Config) -> None:
     """Keep one process of this kind running until cancelled."""
+    name = " ".join(word for word in words if word != "--environment")
     while True:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mooring", name, "--supervised", "--config", str(config.path),
+            sys.executable, "-m", "mooring", *words, "--supervised", "--config", str(config.path),
             stdin=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         try:

@@ -6,7 +6,7 @@ handed its own section. Start at ``types.py`` for the shapes, ``loader.py`` for 
 
 from mooring.config.durations import parse_duration
 from mooring.config.loader import load_config
-from mooring.config.starter import Host, starter_toml
+from mooring.config.starter import Host, is_starter, starter_toml
 from mooring.config.types import (
     Carrier,
     Config,
@@ -46,6 +46,7 @@ __all__ = [
     "StaticIpsPolicy",
     "Via",
     "is_region",
+    "is_starter",
     "load_config",
     "parse_duration",
     "starter_toml",

@@ -27,8 +27,14 @@ class Host:
     addresses: tuple[IPAddress, ...]
 
 
+def is_starter(text: str) -> bool:
+    """Whether this configuration began as a starter."""
+    return text.startswith(_HEAD.splitlines()[0])
+
+
 def starter_toml(host: Host) -> str:
-    """A configuration with the first address as the static pool v3-us, and a second one, if any, as the dynamic pool.
+    """A configuration with the first address as the static pool v3-us, and a second one, if any, as the dynamic pool
+    and that of webhooks.
 
     Raises:
         ValueError: the host has no address at all.
@@ -38,12 +44,15 @@ def starter_toml(host: Host) -> str:
     first, *others = host.addresses
     # Of one family, so that both pools reach the same servers.
     second = next((a for a in others if a.version == first.version), others[0] if others else None)
-    parts = [_HEAD, _pool("static", first)]
+    parts = [_HEAD, _source("static", first)]
     if second is not None:
-        parts.append(_pool("dynamic", second))
+        parts.append(_source("dynamic", second))
+        parts.append("\n# Deliveries to webhooks leave by a pool of their own, which may share with the dynamic one.\n")
+        parts.append(_pool("webhook", "static", _name("dynamic")).lstrip())
     else:
         parts.append(
-            "\n# This host has one address, so there is no dynamic pool: what it would carry is answered with 503.\n"
+            "\n# This host has one address, so there is no dynamic pool, and none for webhooks, which does not\n"
+            "# share with the static one: what they would carry is answered with 503. A second address can be both.\n"
         )
     if first.is_private or (second is not None and second.is_private):
         parts.append(
@@ -53,17 +62,27 @@ def starter_toml(host: Host) -> str:
     return "".join(parts)
 
 
-def _pool(kind: str, address: IPAddress) -> str:
-    name = f"v3-us-{kind}-1"
-    return f"""
+def _source(kind: str, address: IPAddress) -> str:
+    """A source with the pool that is its own."""
+    name = _name(kind)
+    source = f"""
 [[egress.source]]
 name = "{name}"
 address = "{address}"
 via = "bind"
+"""
+    return source + _pool("v3", kind, name)
 
+
+def _pool(generation: str, kind: str, source: str) -> str:
+    return f"""
 [[egress.pool]]
-generation = "v3"
+generation = "{generation}"
 region = "us"
 kind = "{kind}"
-sources = ["{name}"]
+sources = ["{source}"]
 """
+
+
+def _name(kind: str) -> str:
+    return f"v3-us-{kind}-1"

@@ -28,6 +28,7 @@ def http_client(
     source: SourceConfig | None = None,
     opened: Callable[[DialledStream], None] | None = None,
     timeout_s: float = 30.0,
+    keepalive: int = 2,
 ) -> httpx.AsyncClient:
     """A client that leaves by the dialer and follows no redirect by itself.
 
@@ -38,6 +39,7 @@ def http_client(
     Args:
         source: the one source of the environment to leave by; None lets the dialer choose.
         opened: told of every connection.
+        keepalive: connections that are kept open between requests.
     """
 
     async def open_stream(host: str, port: int) -> DialledStream:
@@ -48,7 +50,7 @@ def http_client(
         return stream
 
     return httpx.AsyncClient(
-        transport=_Transport(open_stream, dialer.timeouts.tls_s),
+        transport=_Transport(open_stream, dialer.timeouts.tls_s, keepalive),
         timeout=timeout_s,
         follow_redirects=False,
         trust_env=False,
@@ -59,9 +61,11 @@ OpenStream = Callable[[str, int], Awaitable[DialledStream]]
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, open_stream: OpenStream, tls_s: float) -> None:
+    def __init__(self, open_stream: OpenStream, tls_s: float, keepalive: int) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=client_context(), network_backend=_Backend(open_stream, tls_s), max_keepalive_connections=2
+            ssl_context=client_context(),
+            network_backend=_Backend(open_stream, tls_s),
+            max_keepalive_connections=keepalive,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

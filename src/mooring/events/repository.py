@@ -1,9 +1,17 @@
 """The outbox: facts in the order they happened to a grant, written where they became true."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
-from mooring.events.types import Fact
-from mooring.store import Connection
+from mooring.events.types import EventType, Fact, Recorded
+from mooring.store import Connection, Database, in_batches
+
+CHANNEL = "facts"
+"""Where PostgreSQL announces, at the commit, that a grant has new facts; the payload is ``announced``'s."""
+
+KEPT = timedelta(days=14)
+"""How long a fact can be read and delivered again: far longer than an endpoint may fail before it is given up."""
 
 
 async def append(tx: Connection, *, application_id: str, grant_id: str, facts: Sequence[Fact]) -> None:
@@ -14,13 +22,55 @@ async def append(tx: Connection, *, application_id: str, grant_id: str, facts: S
     """
     if not facts:
         return
-    last = await tx.fetchval(
-        """INSERT INTO outbox_sequences (grant_id, last) VALUES ($1, $2)
-           ON CONFLICT (grant_id) DO UPDATE SET last = outbox_sequences.last + excluded.last RETURNING last""",
-        grant_id, len(facts),
+    await tx.execute(
+        """WITH counted AS (
+               INSERT INTO outbox_sequences (grant_id, application_id, last) VALUES ($1, $2, $3)
+               ON CONFLICT (grant_id) DO UPDATE SET last = outbox_sequences.last + excluded.last RETURNING last),
+           written AS (
+               INSERT INTO outbox (grant_id, sequence, application_id, type, data)
+               SELECT $1, counted.last - $3 + f.number, $2, f.type, f.data
+               FROM counted, unnest($4::text[], $5::jsonb[]) WITH ORDINALITY AS f (type, data, number))
+           SELECT pg_notify($6, $2 || ' ' || $1) FROM counted""",
+        grant_id, application_id, len(facts), [str(fact.type) for fact in facts], [fact.data for fact in facts],
+        CHANNEL,
     )  # fmt: skip
-    first = int(last) - len(facts) + 1
-    await tx.executemany(
-        "INSERT INTO outbox (grant_id, sequence, application_id, type, data) VALUES ($1, $2, $3, $4, $5)",
-        [(grant_id, first + i, application_id, str(fact.type), fact.data) for i, fact in enumerate(facts)],
+
+
+def announced(payload: str) -> tuple[str, str]:
+    """The application and the grant that an announcement speaks of."""
+    application_id, _, grant_id = payload.partition(" ")
+    return application_id, grant_id
+
+
+async def read(db: Database, grant_id: str, *, after: int, limit: int) -> list[Recorded]:
+    """The grant's facts behind this sequence, in order."""
+    rows = await db.fetch(
+        """SELECT application_id, grant_id, sequence, type, at, data FROM outbox
+           WHERE grant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3""",
+        grant_id, after, limit,
+    )  # fmt: skip
+    return [_recorded(row) for row in rows]
+
+
+async def read_one(db: Database, grant_id: str, sequence: int) -> Recorded | None:
+    """One fact; None when it was forgotten."""
+    found = await read(db, grant_id, after=sequence - 1, limit=1)
+    return found[0] if found and found[0].sequence == sequence else None
+
+
+async def forget_facts(db: Database) -> int:
+    """Forget facts that are older than ``KEPT``; returns how many."""
+    return await in_batches(
+        db,
+        """WITH old AS MATERIALIZED (
+               SELECT grant_id, sequence FROM outbox WHERE at < now() - $1::interval
+               ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+           DELETE FROM outbox o USING old WHERE o.grant_id = old.grant_id AND o.sequence = old.sequence""",
+        KEPT,
     )
+
+
+def _recorded(row: Any) -> Recorded:
+    fields = dict(row)
+    fields["type"] = EventType(row["type"])
+    return Recorded(**fields)

@@ -1,6 +1,7 @@
 """Facts that happened to a grant."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +19,22 @@ class EventType(StrEnum):
     MESSAGE_SEND_SUCCESS = "message.send_success"
     MESSAGE_SEND_FAILED = "message.send_failed"
     FOLDER_CREATED = "folder.created"
+    FOLDER_UPDATED = "folder.updated"
     FOLDER_DELETED = "folder.deleted"
+    CALENDAR_CREATED = "calendar.created"
+    CALENDAR_UPDATED = "calendar.updated"
+    CALENDAR_DELETED = "calendar.deleted"
+    EVENT_CREATED = "event.created"
+    EVENT_UPDATED = "event.updated"
+    EVENT_DELETED = "event.deleted"
+    #: the first copy of the mailbox is whole
+    SYNC_COMPLETED = "grant.imap_sync_completed"
+    #: synchronisation fails, for a reason other than a refused login
+    SYNC_FAILED = "sync.failed"
+    #: synchronisation works again
+    SYNC_RECOVERED = "sync.recovered"
+    #: for a while nobody looked, or what was known lost its meaning: changes may have been told late, or not singly
+    SYNC_GAP = "sync.gap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +42,21 @@ class Fact:
     """One thing that happened; ``data`` names what it happened to, by id."""
 
     type: EventType
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact in its place.
+
+    Attributes:
+        sequence: counts the grant's facts from 1, without a hole.
+        at: when the transaction began that made it true.
+    """
+
+    application_id: str
+    grant_id: str
+    sequence: int
+    type: EventType
+    at: datetime
     data: dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from mooring.config import Kind
+from mooring.config import Generation, Kind
 from mooring.egress import Route, Traffic
 from mooring.errors import (
     AuthenticationFailed,
@@ -138,6 +138,13 @@ def _unless_it_holds(secret: str, word: str) -> str:
     return _REMOVED if secret.encode("utf-8", "replace") in decoded else word
 
 
+def _list_of(way: Way) -> str:
+    """Where the addresses are listed that an authentication leaves from: each generation has its own (S1)."""
+    if way.environment.generation is Generation.V3:
+        return "GET /v3/static-ips"
+    return f"GET /a/{way.caller.application_id}/ip_addresses"
+
+
 def _next_step(way: Way, stage: str, reason: str) -> str:
     """What whoever reads the failure does about it: the articles' procedure (S15 to S20), in a sentence or two."""
     unreachable = stage in {"connect", "greeting"} or (stage == "tls" and reason in {"timeout", "closed"})
@@ -147,10 +154,12 @@ def _next_step(way: Way, stage: str, reason: str) -> str:
         case Traffic.AUTH, _, _ if unreachable:
             return (
                 "First check with the mail administrator that this server and port are right. If they are, have them "
-                "allow the published addresses (GET /v3/static-ips), and authenticate again."
+                f"allow the published addresses ({_list_of(way)}), and authenticate again."
             )
         case Traffic.AUTH, "login", "authentication":
             return "Check user name and password; some servers want an app password."
+        case _, "login", "authentication":
+            return "Authenticate the account again; until then nothing can be read or sent anew."
         case _, "tls", "not_tls":
             return "Use the port for TLS (993 for IMAP, 465 for SMTP), or the one for STARTTLS (143, 587)."
         case _, "tls", "certificate":

@@ -57,10 +57,12 @@ async def by_ids(db: Database, grant_ids: list[str]) -> list[Grant]:
 
 
 async def by_email(db: Database, application_id: str, email: str) -> Grant | None:
-    """The oldest valid grant of this address; the oldest of all when none is valid (spec §6.18)."""
+    """The oldest valid grant of this address, one by its own login first; of all when none is valid (spec §6.18)."""
     row = await db.fetchrow(
         f"""{_SELECT} WHERE g.application_id = $1 AND g.email = $2
-            ORDER BY g.status = 'valid' DESC, g.created_at, g.id LIMIT 1""",
+            ORDER BY g.status = 'valid' DESC,
+                     lower(g.settings -> 'imap' ->> 'username') IN (g.email, split_part(g.email, '@', 1)) DESC,
+                     g.created_at, g.id LIMIT 1""",
         application_id, email.lower(),
     )  # fmt: skip
     return _grant(row) if row else None

@@ -50,7 +50,7 @@ class Grants:
         if request.provider != "imap":
             raise InvalidRequest(f"Accounts of the provider {request.provider!r} cannot be connected; use 'imap'.")
         domain = mail_domain(request.settings.imap.host)
-        subject = subject_of(application.id, request.email, domain)
+        subject = subject_of(application.id, request.email, domain, request.settings.imap.username)
         way = way_to_authenticate(application, subject)
         settings = await verify(self._sessions, way, request.settings, request.credentials)
         async with self._db.transaction() as tx:
@@ -189,6 +189,11 @@ class Grants:
                 hint="Connect it as a new grant.",
             )
         require_passwords(grant, settings, changes)
+        if subject_of(application.id, grant.email, grant.mail_domain, settings.imap.username) != grant.subject:
+            raise Conflict(
+                f"{settings.imap.username} is not the login of {grant.email}, and would make another account.",
+                hint="Connect it as a new grant.",
+            )
         way = way_to_authenticate(application, grant.subject, grant.id)
         return {
             "settings": await verify(self._sessions, way, settings, credentials),

@@ -120,9 +120,20 @@ def mail_domain(host: str) -> str:
     return _suffixes.privatesuffix(name) or name
 
 
-def subject_of(application_id: str, email: str, domain: str) -> str:
-    """A grant's identity (spec §6.18) as one word."""
-    return digest_id(application_id, email.lower(), domain)
+def subject_of(application_id: str, email: str, domain: str, username: str) -> str:
+    """A grant's identity (spec §6.18) as one word.
+
+    A login that is not the address's own is part of it: on a host that many share, somebody else's login proves
+    nothing about this address, and must lead neither to its grant nor its owner to theirs.
+    """
+    if is_own_login(email, username):
+        return digest_id(application_id, email.lower(), domain)
+    return digest_id(application_id, email.lower(), domain, username)
+
+
+def is_own_login(email: str, username: str) -> bool:
+    """Whether this user name is one that a server takes for the address: the whole of it, or what is before the @."""
+    return username.lower() in {email.lower(), email.lower().rpartition("@")[0]}
 
 
 def _smtp(raw: dict[str, Any], imap: Server) -> Server | None:

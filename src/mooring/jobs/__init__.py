@@ -3,7 +3,20 @@
 It knows nothing of the work itself. Start at ``leases.py``.
 """
 
+from mooring.jobs.keeper import Held, Keeper
 from mooring.jobs.leases import Holder, Lease, LeaseKind, fenced
 from mooring.jobs.repository import forget_dead, hold, nudge, offer, withdraw
 
-__all__ = ["Holder", "Lease", "LeaseKind", "fenced", "forget_dead", "hold", "nudge", "offer", "withdraw"]
+__all__ = [
+    "Held",
+    "Holder",
+    "Keeper",
+    "Lease",
+    "LeaseKind",
+    "fenced",
+    "forget_dead",
+    "hold",
+    "nudge",
+    "offer",
+    "withdraw",
+]

@@ -33,6 +33,8 @@ class LeaseKind(StrEnum):
 
     #: a grant's mailbox: who holds it synchronises it
     MAILBOX = "mailbox"
+    #: a webhook: who holds it delivers to it
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)

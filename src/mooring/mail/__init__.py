@@ -12,12 +12,14 @@ from mooring.mail.reader import MailReader
 from mooring.mail.records import Arrival, attachment_list, message_date, part_id, party_list, thread_headers
 from mooring.mail.repository.writing import join_thread
 from mooring.mail.types import Attachment, Folder, JsonText, Message, MessageFilter, Obstacle, Page, Party, SpecialUse
+from mooring.mail.views import FolderView, folder_view, folder_views, parent_of
 from mooring.mail.writer import MailWriter
 
 __all__ = [
     "Arrival",
     "Attachment",
     "Folder",
+    "FolderView",
     "JsonText",
     "MailReader",
     "MailWriter",
@@ -33,10 +35,13 @@ __all__ = [
     "attachment_list",
     "find_special",
     "folder_id",
+    "folder_view",
+    "folder_views",
     "folders_of",
     "join_thread",
     "message_date",
     "message_id",
+    "parent_of",
     "part_id",
     "party_list",
     "room_in",

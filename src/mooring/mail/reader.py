@@ -48,6 +48,11 @@ class MailReader:
         row = await listing.one(self._db, grant.id, message_id)
         return (await beside(_weight([row]), _messages, [row], key))[0] if row else None
 
+    async def some(self, grant: Grant, key: DataKey, message_ids: Sequence[str]) -> dict[str, Message]:
+        """These messages by id; those not stored are left out."""
+        rows = await listing.some(self._db, grant.id, list(message_ids))
+        return {row["id"]: _message(row, key) for row in rows}
+
     async def raw(self, grant: Grant, key: DataKey, message_ids: Sequence[str]) -> dict[str, bytes]:
         """The bytes of these messages as the server has them, by id; those not stored are left out."""
         by_pack: dict[str, list[tuple[str, int, int]]] = defaultdict(list)

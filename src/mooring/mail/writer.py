@@ -15,12 +15,15 @@ from mooring.mail.errors import Unstorable
 from mooring.mail.identity import assign_threads
 from mooring.mail.records import Arrival, Batch, Record, prepare
 from mooring.mail.repository import writing
-from mooring.mail.types import Folder, Obstacle
+from mooring.mail.types import Folder, Obstacle, SpecialUse
 from mooring.store import UNSTORABLE, Connection, Database, ObjectStore
 from mooring.vault import DataKey
 
 DUE = 50
 """Messages passed over that are asked for again in one pass; each is a round trip, or more."""
+
+
+_SPECIAL = frozenset(str(use) for use in SpecialUse)
 
 
 def pack_key(grant_id: str, pack_id: str) -> str:
@@ -60,6 +63,12 @@ class MailWriter:
             for folder in listed:
                 is_new = await writing.upsert_folder(tx, folder)
                 facts += [Fact(EventType.FOLDER_CREATED, _named(folder))] if is_new and known else []
+                before = known.get(folder.id)
+                if before is not None and before.selectable and not folder.selectable:
+                    # Deleted, and still there as the parent of others: what lay in it does no longer.
+                    await writing.close_folder(tx, self._grant.id, folder.id)
+                if before is not None and _use(before) != _use(folder):
+                    facts.append(Fact(EventType.FOLDER_UPDATED, _named(folder)))
             for gone in known.keys() - {folder.id for folder in listed}:
                 await writing.delete_folder(tx, self._grant.id, gone)
                 facts.append(Fact(EventType.FOLDER_DELETED, _named(known[gone])))
@@ -117,7 +126,7 @@ class MailWriter:
             await self._append(
                 tx,
                 [
-                    *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in reversed(fresh)),
+                    *(Fact(EventType.MESSAGE_CREATED, {"id": r.id}) for r in sorted(fresh, key=lambda r: r.uid)),
                     *(Fact(EventType.MESSAGE_UPDATED, {"id": i}) for i in changed if i not in created),
                 ],
             )
@@ -205,6 +214,11 @@ class MailWriter:
 
     async def _append(self, tx: Connection, facts: Sequence[Fact]) -> None:
         await append(tx, application_id=self._grant.application_id, grant_id=self._grant.id, facts=facts)
+
+
+def _use(folder: Folder) -> tuple[bool, frozenset[str]]:
+    """What people see of a folder beside its name."""
+    return folder.selectable, frozenset(a for a in folder.attributes if a in _SPECIAL)
 
 
 def _named(folder: Folder) -> dict[str, Any]:

@@ -6,13 +6,15 @@ in Sent is in ``copies.py``, what a killed process leaves in ``outcomes.py``.
 """
 
 from mooring.send.copies import CopyKeeper
-from mooring.send.errors import OutcomeUnknown
+from mooring.send.errors import KeyInUse, KeyReused, OutcomeUnknown
 from mooring.send.outcomes import forget_submissions, recover
 from mooring.send.service import Sender
 from mooring.send.types import SentAttachment, Submission, SubmissionState
 
 __all__ = [
     "CopyKeeper",
+    "KeyInUse",
+    "KeyReused",
     "OutcomeUnknown",
     "Sender",
     "SentAttachment",

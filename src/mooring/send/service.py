@@ -12,12 +12,13 @@ import msgspec
 import structlog
 
 from mooring.clock import Clock
-from mooring.errors import Conflict, InvalidRequest, MooringError
-from mooring.grants import Grant, Keys, Sessions
+from mooring.errors import Conflict, Forbidden, InvalidRequest, MooringError
+from mooring.grants import Grant, GrantStatus, Keys, Sessions
 from mooring.ids import new_id
 from mooring.large import beside
 from mooring.mail import MailReader, Message, SpecialUse, find_special
 from mooring.send import repository
+from mooring.send.errors import KeyInUse, KeyReused
 from mooring.send.failures import from_stored, outcome_unknown
 from mooring.send.handover import (
     INTENDED_LIFE,
@@ -75,6 +76,11 @@ class Sender:
         """
         if grant.settings.smtp is None:
             raise without_smtp()
+        if grant.status is GrantStatus.INVALID:
+            # A password that is known to be wrong is not tried again with each message: that gets an address banned.
+            raise Forbidden(
+                "The mail server no longer accepts this account's credentials.", hint="Authenticate the account again."
+            )
         size = weight(submission)
         request = await beside(size, request_hash, submission)
         if idempotency_key is not None and (known := await self._known(grant, idempotency_key, request)):
@@ -116,7 +122,9 @@ class Sender:
             return None
         is_settled = row.state in {SubmissionState.SENT, SubmissionState.REFUSED}
         if row.request_hash != request and not (is_settled and row.expired):
-            raise Conflict("This Idempotency-Key was used for another message.", hint="Use a new key for each message.")
+            raise KeyReused(
+                "This Idempotency-Key was used for another message.", hint="Use a new key for each message."
+            )
         match row.state:
             case SubmissionState.INTENDED | SubmissionState.SENDING:
                 raise _concurrent()
@@ -194,7 +202,7 @@ class Sender:
             log.error("send.defect", exc_info=error)
 
 
-def _concurrent() -> Conflict:
-    return Conflict(
+def _concurrent() -> KeyInUse:
+    return KeyInUse(
         "A request with this Idempotency-Key is under way.", hint="Wait for its answer, or repeat this in a moment."
     )

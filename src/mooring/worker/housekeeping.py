@@ -9,9 +9,11 @@ import structlog
 from mooring.bootstrap import Installation
 from mooring.egress import forget_sources
 from mooring.errors import MooringError
+from mooring.events import forget_facts
 from mooring.grants import forget_codes
 from mooring.jobs import forget_dead
 from mooring.send import forget_submissions
+from mooring.webhooks import forget_deliveries
 
 log = structlog.get_logger()
 
@@ -31,6 +33,8 @@ def chores_of(installation: Installation) -> list[Chore]:
         ("authorization_codes", partial(forget_codes, db)),
         ("submissions", partial(forget_submissions, db)),
         ("holders", partial(forget_dead, db)),
+        ("facts", partial(forget_facts, db)),
+        ("deliveries", partial(forget_deliveries, db)),
     ]
 
 

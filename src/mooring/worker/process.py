@@ -1,10 +1,13 @@
-"""What one worker process runs, side by side, until it is to end."""
+"""What one worker process runs, side by side, until it is to end.
+
+A worker serves environments. Of those that mail leaves by it holds mailboxes; of a webhook pool it holds webhooks.
+"""
 
 import asyncio
 from collections.abc import Sequence
 
 from mooring.bootstrap import open_installation
-from mooring.config import Config
+from mooring.config import Config, Generation
 from mooring.lifetime import until_stopped
 from mooring.worker.housekeeping import chores_of, keep_house
 from mooring.worker.memory import give_back
@@ -17,12 +20,13 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
         ConfigError, StoreUnavailable.
     """
     async with open_installation(config, environments=environments) as installation:
-        tasks = [
-            asyncio.create_task(installation.worker(environments).run()),
-            asyncio.create_task(installation.copies.run(environments)),
-            asyncio.create_task(keep_house(chores_of(installation))),
-            asyncio.create_task(give_back()),
-        ]
+        mail, webhooks = parted(config, environments)
+        work = [keep_house(chores_of(installation)), give_back()]
+        if mail is None or mail:
+            work += [installation.worker(mail).run(), installation.copies.run(mail)]
+        if webhooks is None or webhooks:
+            work.append(installation.deliverer(webhooks).run())
+        tasks = [asyncio.create_task(piece) for piece in work]
         stopped = asyncio.create_task(until_stopped(supervised=supervised))
         await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -30,3 +34,13 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
+
+
+def parted(config: Config, environments: Sequence[str] | None) -> tuple[list[str] | None, list[str] | None]:
+    """The environments of mailboxes and those of webhooks; None for all of either."""
+    if environments is None:
+        return None, None
+    webhook_pools = {
+        str(pool.environment) for pool in config.egress.pools if pool.environment.generation is Generation.WEBHOOK
+    }
+    return [e for e in environments if e not in webhook_pools], [e for e in environments if e in webhook_pools]

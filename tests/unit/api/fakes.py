@@ -1,7 +1,7 @@
 """The services behind the doors, in memory: they remember what they were asked, and fail on request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthoriz
 from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
+from tests.unit.api.fake_webhooks import FakeWebhooks
 
 V3_KEY = "v3-key"
 V2_SECRET = "v2-secret"
@@ -323,6 +324,9 @@ class FakeAllowlist(Fake):
     def dynamic_list(self, application: Application, /) -> FakeList:
         return _list(application, "198.51.100.20")
 
+    def webhook_list(self, application: Application, /) -> FakeList:
+        return _list(application, "192.0.2.30")
+
 
 def _list(application: Application, address: str) -> FakeList:
     return FakeList(str(application.generation), application.region, 3, NOW_S, [address], [{"address": address}])
@@ -366,15 +370,13 @@ class World:
     sender: FakeSender = field(default_factory=FakeSender)
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
+    webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
         """Forget everything, for the next test; the application over these fakes is built once."""
-        fakes: tuple[Fake, ...] = (
-            self.applications, self.grants, self.mailbox, self.calendars, self.sender, self.allowlist, self.ledger,
-        )  # fmt: skip
-        for fake in fakes:
-            fake.__init__()
+        for name in (f.name for f in fields(self) if f.name != "is_ready"):
+            getattr(self, name).__init__()
         self.is_ready = lambda: True
 
     def services(self) -> Services:
@@ -389,6 +391,8 @@ class World:
             sender=self.sender,
             allowlist=self.allowlist,
             ledger=self.ledger,
+            webhooks=self.webhooks,
+            facts=self.webhooks.facts,
             clock=SystemClock(),
             ready=ready,
         )

@@ -160,7 +160,7 @@ AUTH, DYNAMIC_SYNC, STATIC_SYNC = way(), way(Traffic.SYNC, Kind.DYNAMIC), way(Tr
         (ConnectTimeout("x"), "connect", DYNAMIC_SYNC, "needs static IPs"),
         (ReadTimeout("x"), "greeting", way(Traffic.LIVE, Kind.DYNAMIC), "needs static IPs"),
         (ConnectTimeout("x"), "connect", STATIC_SYNC, ""),
-        (AuthenticationFailed("x", reply="NO"), "login", DYNAMIC_SYNC, ""),
+        (AuthenticationFailed("x", reply="NO"), "login", DYNAMIC_SYNC, "Authenticate the account again"),
         (ReadTimeout("x"), "fetch", DYNAMIC_SYNC, ""),
     ],
 )

@@ -262,11 +262,12 @@ def test_two_addresses_are_never_one_domain(one: Any, other: Any) -> None:
 
 
 def test_the_identity_is_application_address_and_domain() -> None:
-    one = subject_of("app", "ann@example.test", "example.test")
-    assert one == subject_of("app", "ANN@example.test", "example.test")
-    assert len({one, subject_of("app2", "ann@example.test", "example.test"),
-                subject_of("app", "bob@example.test", "example.test"),
-                subject_of("app", "ann@example.test", "evil.test")}) == 4  # fmt: skip
+    one = subject_of("app", "ann@example.test", "example.test", "ann@example.test")
+    assert one == subject_of("app", "ANN@example.test", "example.test", "ann")
+    assert len({one, subject_of("app2", "ann@example.test", "example.test", "ann"),
+                subject_of("app", "bob@example.test", "example.test", "bob"),
+                subject_of("app", "ann@example.test", "evil.test", "ann"),
+                subject_of("app", "ann@example.test", "example.test", "bob@example.test")}) == 5  # fmt: skip
 
 
 def grant_of(settings: Settings) -> Grant:

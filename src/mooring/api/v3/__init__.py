@@ -8,12 +8,14 @@ from mooring.api.v3 import (
     calendars,
     connect,
     connections,
+    deliveries,
     events,
     folders,
     grants,
     messages,
     send,
     static_ips,
+    webhooks,
 )
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
@@ -28,6 +30,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *events.ROUTES,
     *static_ips.ROUTES,
     *connections.ROUTES,
+    *webhooks.ROUTES,
+    *deliveries.ROUTES,
 )
 
 __all__ = ["ROUTES"]

@@ -7,7 +7,7 @@ from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.api.queries import paged, query_of
-from mooring.api.v3.views import CalendarView, calendar_view
+from mooring.calendars import CalendarView, calendar_view
 
 
 @door(

@@ -7,7 +7,7 @@ from mooring.api.auth import grant_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.api.queries import paged, query_of
-from mooring.api.v3.views import FolderView, folder_view, folder_views, parent_of
+from mooring.mail import FolderView, folder_view, folder_views, parent_of
 
 _LIST = ("parent_id", "limit", "page_token", "select")
 

@@ -5,11 +5,8 @@ from typing import Any
 import msgspec
 
 from mooring.api.answers import unix
-from mooring.calendars import Calendar
 from mooring.grants import Grant, settings_as_api
-from mooring.mail import Attachment, Folder, SpecialUse
-
-_SPECIAL = frozenset(str(use) for use in SpecialUse)
+from mooring.mail import Attachment
 
 
 class SyncView(msgspec.Struct):
@@ -46,25 +43,6 @@ class GrantView(msgspec.Struct):
     object: str = "grant"
 
 
-class FolderView(msgspec.Struct):
-    """A folder; its name is the whole path, as an IMAP folder's is (contract 4.3).
-
-    Attributes:
-        unread_count, total_count: None as long as it is being copied: what is not known yet is not 0 (spec §6.9).
-    """
-
-    id: str
-    grant_id: str
-    name: str
-    parent_id: str | None
-    system_folder: bool
-    child_count: int
-    unread_count: int | None
-    total_count: int | None
-    attributes: list[str]
-    object: str = "folder"
-
-
 class AttachmentView(msgspec.Struct):
     """What an attachment is, without its bytes."""
 
@@ -78,21 +56,6 @@ class AttachmentView(msgspec.Struct):
     content_disposition: str
     is_inline: bool
     object: str = "attachment"
-
-
-class CalendarView(msgspec.Struct):
-    """A calendar."""
-
-    id: str
-    grant_id: str
-    name: str
-    description: str
-    timezone: str
-    hex_color: str | None
-    is_primary: bool
-    read_only: bool
-    is_owned_by_user: bool
-    object: str = "calendar"
 
 
 def grant_view(grant: Grant) -> GrantView:
@@ -116,34 +79,6 @@ def grant_view(grant: Grant) -> GrantView:
     )
 
 
-def folder_views(folders: list[Folder]) -> list[FolderView]:
-    """The folders of one grant, each with the id of the one above it."""
-    ids = {folder.path: folder.id for folder in folders}
-    return [folder_view(folder, ids.get(_parent_path(folder))) for folder in folders]
-
-
-def parent_of(folder: Folder, folders: list[Folder]) -> str | None:
-    """The id of the folder above this one."""
-    return next((above.id for above in folders if above.path == _parent_path(folder)), None)
-
-
-def folder_view(folder: Folder, parent_id: str | None) -> FolderView:
-    """One folder."""
-    attributes = [a for a in folder.attributes if a in _SPECIAL]
-    is_counted = folder.complete_at is not None or not folder.selectable
-    return FolderView(
-        id=folder.id,
-        grant_id=folder.grant_id,
-        name=folder.path,
-        parent_id=parent_id,
-        system_folder=bool(attributes),
-        child_count=folder.child_count,
-        unread_count=folder.unread_count if is_counted else None,
-        total_count=folder.total_count if is_counted else None,
-        attributes=attributes,
-    )
-
-
 def attachment_view(grant: Grant, message_id: str, attachment: Attachment) -> AttachmentView:
     """One attachment of one message."""
     return AttachmentView(
@@ -159,26 +94,7 @@ def attachment_view(grant: Grant, message_id: str, attachment: Attachment) -> At
     )
 
 
-def calendar_view(calendar: Calendar) -> CalendarView:
-    """One calendar."""
-    return CalendarView(
-        id=calendar.id,
-        grant_id=calendar.grant_id,
-        name=calendar.name,
-        description=calendar.description,
-        timezone=calendar.timezone,
-        hex_color=calendar.hex_color or None,
-        is_primary=calendar.is_primary,
-        read_only=calendar.read_only,
-        is_owned_by_user=not calendar.read_only,
-    )
-
-
 def _sync_state(grant: Grant) -> str:
     if grant.sync_error is not None:
         return "failing"
     return "pending" if grant.synced_at is None else "ok"
-
-
-def _parent_path(folder: Folder) -> str:
-    return folder.path.rpartition(folder.delimiter)[0] if folder.delimiter else ""

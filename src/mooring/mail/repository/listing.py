@@ -80,6 +80,11 @@ async def one(db: Database, grant_id: str, message_id: str) -> Record | None:
     )
 
 
+async def some(db: Database, grant_id: str, ids: list[str]) -> list[Record]:
+    """The rows of these messages, those that are there."""
+    return await db.fetch(f"SELECT {_MESSAGE} FROM messages m WHERE m.grant_id = $1 AND m.id = ANY ($2)", grant_id, ids)
+
+
 async def places(db: Database, grant_id: str, ids: list[str]) -> dict[str, tuple[str, int, int]]:
     """Pack, offset and length of these messages' raw bytes."""
     rows = await db.fetch(

@@ -77,6 +77,17 @@ async def empty_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
     await refresh_messages(tx, grant_id, {row["message_id"] for row in rows})
 
 
+async def close_folder(tx: Connection, grant_id: str, folder_id: str) -> None:
+    """Begin with nothing in the folder, should it ever be opened again."""
+    await empty_folder(tx, grant_id, folder_id)
+    await tx.execute(
+        """UPDATE folders SET uid_validity = NULL, uid_next = NULL, highest_modseq = NULL, fetched_at = NULL,
+               complete_at = NULL, error = NULL
+           WHERE grant_id = $1 AND id = $2""",
+        grant_id, folder_id,
+    )  # fmt: skip
+
+
 async def reset_folder(tx: Connection, grant_id: str, folder_id: str, uid_validity: int, origin: str) -> Folder:
     """Begin a folder anew under this UIDVALIDITY (RFC 9051 §2.3.1.1): no UID of before means anything now."""
     await empty_folder(tx, grant_id, folder_id)

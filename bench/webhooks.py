@@ -1,0 +1,145 @@
+"""How long a fact takes to its endpoint: mail that arrives, one message at a time; and many facts to many endpoints."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+
+from bench.first_sync import brought_in_step
+from bench.installation import client, connect, running
+from bench.report import Finding, Series
+from mooring.config import load_config
+from mooring.events import EventType, Fact, append
+from mooring.store import Database, EmbeddedPostgres
+from tests.endpoint import endpoint
+from tests.lab import Dovecot, Laboratory, User, mails
+from tests.running import Running
+from tests.store.webhooks.receivers import Receiver, hang, receiving
+from tests.waiting import until_async
+
+SOURCE = "127.0.1.30"
+MESSAGES = 60
+SPACING_S = 2.5
+"""Seconds: longer than it takes Dovecot to hibernate again."""
+FACTS, GRANTS = 10_000, 200
+HEALTHY = 8
+PATIENCE_S = 240.0
+
+
+def latency(lab: Laboratory) -> Iterator[Finding]:
+    """From APPEND's OK to the endpoint: by IDLE, a fetch, a commit, an announcement, a POST."""
+    # A Dovecot that hibernates tells of new mail at once; one that does not waits for half a second (its own code).
+    dovecot = Dovecot(lab.root / "hooked", lab.certificate, hibernate_s=1)
+    dovecot.server.start()
+    try:
+        yield from _latency(lab, dovecot)
+    finally:
+        dovecot.server.stop()
+
+
+def _latency(lab: Laboratory, dovecot: Dovecot) -> Iterator[Finding]:
+    user = dovecot.set_user(User("hooked@lab.test", "hooked-password"))
+    with running(lab, webhook=[SOURCE]) as mooring, client(mooring) as api, endpoint() as told:
+        made = {"trigger_types": ["message.created"], "webhook_url": told.url}
+        api.post("/v3/webhooks", json=made).raise_for_status()
+        brought_in_step(api, connect(api, user))
+        arrived: list[float] = []
+        for mail in mails(MESSAGES, seed=61, to=user.address):
+            time.sleep(SPACING_S)
+            dovecot.append(user.address, "INBOX", mail.raw)
+            arrived.append(time.time())
+        deadline = time.monotonic() + 30
+        while len(told.told) < MESSAGES and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if len(told.told) != MESSAGES:
+            raise RuntimeError(f"{len(told.told)} of {MESSAGES} messages were told")
+    took_ms = sorted((t.at - at) * 1000 for t, at in zip(told.told, arrived, strict=True))
+    series = Series("APPEND to endpoint", "ms", tuple(took_ms))
+    conditions = f"{MESSAGES} messages, {SPACING_S:g} s apart, one mailbox in IDLE on a hibernating Dovecot"
+    yield Finding("webhook-p50", "from mail's arrival to the endpoint, half of them", _share(took_ms, 0.5), "ms", 100,
+                  at_least=False, series=(), conditions=conditions)  # fmt: skip
+    yield Finding("webhook-p99", "the same, all but one in a hundred", _share(took_ms, 0.99), "ms", 500,
+                  at_least=False, series=(series,), conditions=conditions)  # fmt: skip
+
+
+def lanes(lab: Laboratory) -> Iterator[Finding]:
+    """Eight healthy endpoints alone; then beside one that hangs and one that fails half the time."""
+    with running(lab, webhook=[SOURCE]) as mooring, client(mooring) as api:
+        alone, beside = asyncio.run(_compare(mooring, api))
+    yield Finding(
+        "lanes",
+        "seconds until eight healthy endpoints have every fact, beside a hung and a moody one, over those alone",
+        beside / alone, "", 1.2, at_least=False,
+        series=(Series("alone", "s", (alone,)), Series("beside", "s", (beside,))),
+        conditions=(
+            f"{FACTS:,} facts of {GRANTS} accounts, each to every endpoint; the healthy eight got each fact "
+            "once, in its account's order"
+        ),
+    )  # fmt: skip
+
+
+async def _compare(mooring: Running, api: httpx.Client) -> tuple[float, float]:
+    async with _database(mooring) as db, AsyncExitStack() as stack:
+        healthy = [await stack.enter_async_context(receiving()) for _ in range(HEALTHY)]
+        for receiver in healthy:
+            await asyncio.to_thread(_hook, api, receiver)
+        alone = await _round(db, mooring.application_id, healthy, 1)
+        hung, moody = await stack.enter_async_context(receiving()), await stack.enter_async_context(receiving())
+        for receiver in (hung, moody):
+            await asyncio.to_thread(_hook, api, receiver)
+        moods = itertools.cycle((200, 500))
+        hung.behaviour = hang
+        moody.behaviour = lambda _told: next(moods)
+        beside = await _round(db, mooring.application_id, healthy, 2)
+        return alone, beside
+
+
+def _hook(api: httpx.Client, receiver: Receiver) -> None:
+    made = {"trigger_types": ["message.created"], "webhook_url": receiver.url}
+    api.post("/v3/webhooks", json=made, timeout=30).raise_for_status()
+
+
+async def _round(db: Database, application_id: str, receivers: Sequence[Receiver], number: int) -> float:
+    """Seconds until each of these has every fact of a round."""
+    for receiver in receivers:
+        receiver.taken.clear()
+        receiver.came.clear()
+    grants = [f"round{number}-{grant}" for grant in range(GRANTS)]
+    each = FACTS // GRANTS
+    started = time.perf_counter()
+    for grant in grants:
+        async with db.transaction() as tx:
+            facts = [Fact(EventType.MESSAGE_CREATED, {"id": f"m-{n}"}) for n in range(1, each + 1)]
+            await append(tx, application_id=application_id, grant_id=grant, facts=facts)
+
+    async def everybody_has_all() -> bool:
+        return all(len(receiver.taken) >= FACTS for receiver in receivers)
+
+    await until_async(everybody_has_all, timeout_s=PATIENCE_S, what="every healthy endpoint has every fact")
+    took = time.perf_counter() - started
+    for receiver in receivers:
+        by_grant: dict[str, list[int]] = {}
+        for delivered in receiver.taken:
+            by_grant.setdefault(delivered.told["data"]["grant_id"], []).append(delivered.sequence)
+        if by_grant != {grant: list(range(1, each + 1)) for grant in by_grant} or set(by_grant) != set(grants):
+            raise RuntimeError("an endpoint got facts otherwise than once and in order")
+    return took
+
+
+@asynccontextmanager
+async def _database(mooring: Running) -> AsyncGenerator[Database]:
+    embedded = load_config(mooring.folder / "mooring.toml", {}).database.embedded
+    assert embedded is not None
+    async with EmbeddedPostgres(embedded).connect_or_start() as url:
+        db = await Database.open(url, max_size=2)
+        try:
+            yield db
+        finally:
+            await db.close()
+
+
+def _share(took: Sequence[float], share: float) -> float:
+    return took[min(int(len(took) * share), len(took) - 1)]

@@ -1,0 +1,1 @@
+"""The tables of delivery: webhooks, and in ``lanes`` how far each has come."""
