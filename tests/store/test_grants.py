@@ -106,7 +106,7 @@ async def test_somebody_elses_login_on_a_shared_host_is_another_grant(house: Hou
     again, is_new = await house.connect(email="ann@example.test", imap_username="eve@example.test")
     assert (again.id, is_new) == (theirs.id, False)
     assert (await house.grants.find(house.application, "ann@example.test")).id == mine.id
-    with pytest.raises(Conflict, match="is not the login of ann@example.test"):
+    with pytest.raises(Conflict, match="is not the login of ann@"):
         await house.grants.update(house.application, mine.id, settings={"imap_username": "eve@example.test"})
 
 
