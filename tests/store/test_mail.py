@@ -97,7 +97,7 @@ async def test_history_is_not_announced_and_news_is_once(stored: Stored) -> None
     inbox, archive = await stored.folders("INBOX", "Archive")
     await stored.add(inbox, mail(1))
     assert await stored.facts() == []
-    await stored.add(inbox, mail(3), mail(2), mail(2), announce=True)
+    await stored.add(inbox, mail(2), mail(2), mail(3), announce=True)
     await stored.add(archive, mail(1), mail(3), announce=True)
     ids = {n: stored.id_of(mail(n)) for n in (1, 2, 3)}
     facts = await stored.facts()

@@ -149,9 +149,11 @@ class Delivery:
                     if lane.tries.due_at is not None:
                         self._lanes.rest(lane.grant_id, self._at(lane.tries.due_at))
                 self._lanes.wake(lane.grant_id)
+            # What was known or not written yet before the look is not news, whatever the database says of it.
+            known = self._recorder.apart.union(self._parked)
             for parked in await lanes.parked(self._db, self.webhook.id, PARKED_AT_ONCE):
                 key = (parked.grant_id, parked.sequence)
-                if key not in self._parked:
+                if key not in known:
                     self._parked[key] = parked
                     self._lanes.rest(_apart(parked), self._at(parked.tries.due_at))
         except StoreUnavailable as e:

@@ -31,6 +31,7 @@ class Recorder:
         self._parked: dict[tuple[str, int], Parked] = {}
         self._taken_apart: list[tuple[str, int]] = []
         self._under_way: frozenset[str] = frozenset()
+        self._apart_under_way: frozenset[tuple[str, int]] = frozenset()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -38,6 +39,11 @@ class Recorder:
     def __contains__(self, grant_id: str) -> bool:
         """Whether the database does not know yet how far this grant's lane has come."""
         return grant_id in self._lanes or grant_id in self._under_way
+
+    @property
+    def apart(self) -> frozenset[tuple[str, int]]:
+        """The parked facts of which the database does not know yet what became of them."""
+        return self._apart_under_way.union(self._taken_apart, self._parked)
 
     def advance(self, lane: Lane) -> None:
         """Write, soon, that the lane has come so far."""
@@ -87,6 +93,7 @@ class Recorder:
         parked, taken = list(self._parked.values()), self._taken_apart
         self._lanes, self._attempts, self._parked, self._taken_apart = {}, [], {}, []
         self._under_way |= {lane.grant_id for lane in lanes}
+        self._apart_under_way = self._apart_under_way.union(taken, ((p.grant_id, p.sequence) for p in parked))
         try:
             async with fenced(self._db, self._lease) as tx:
                 if lanes:
@@ -105,6 +112,6 @@ class Recorder:
             self._news.set()
             raise
         finally:
-            self._under_way = frozenset()
+            self._under_way, self._apart_under_way = frozenset(), frozenset()
         if len(self._attempts) < WAITING_MAX:
             self._room.set()
