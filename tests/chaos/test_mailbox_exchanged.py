@@ -3,6 +3,7 @@
 And to the same mailbox by another name of its server: nothing happens.
 """
 
+from tests.lab.dovecot import Dovecot
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
 from tests.looking import facts, look_again
@@ -12,23 +13,25 @@ from tests.waiting import until
 COUNT = 30
 
 
-def test_another_user_with_the_same_counters(mooring: Running, lab: Laboratory) -> None:
-    first, second = lab.user("first"), lab.user("second")
-    for user, seed in ((first, 71), (second, 72)):
-        lab.dovecot.append_many(user.address, "INBOX", mails(COUNT, seed=seed))
-        lab.dovecot.change_uidvalidity(user.address, "INBOX", 777_777)
+def test_another_server_with_the_same_counters(mooring: Running, lab: Laboratory) -> None:
+    moved = lab.another_dovecot("moved")
+    user = lab.user("moving")
+    moved.set_user(user)
+    for server, seed in ((lab.dovecot, 71), (moved, 72)):
+        server.append_many(user.address, "INBOX", mails(COUNT, seed=seed))
+        server.change_uidvalidity(user.address, "INBOX", 777_777)
     shared = next(mails(1, seed=73))
-    assert lab.dovecot.append_many(first.address, "INBOX", [shared]) == [COUNT + 1]
-    assert lab.dovecot.append_many(second.address, "INBOX", [shared]) == [COUNT + 1]
-    grant = mooring.connect_to_read(first)
+    for server in (lab.dovecot, moved):
+        assert server.append_many(user.address, "INBOX", [shared]) == [COUNT + 1]
+    grant = mooring.connect_to_read(user)
     mooring.synced(grant)
     before = _ids(mooring, grant)
     told = facts(mooring, grant)
 
-    mooring.sdk.grants.update(grant, {"settings": {"imap_username": second.address, "imap_password": second.password}})
-    until(lambda: second.address in _origin(mooring, grant), timeout_s=60, what="the inbox has been read anew")
+    mooring.sdk.grants.update(grant, {"settings": {"imap_host": "moved.lab.test"}})
+    until(lambda: "moved.lab.test" in _origin(mooring, grant), timeout_s=60, what="the inbox has been read anew")
     look_again(mooring, grant)
-    assert _raw(mooring, grant) == _held(lab, second.address)
+    assert _raw(mooring, grant) == _held(moved, user.address)
     after = _ids(mooring, grant)
     assert len(before & after) == 1, "the message that both hold keeps its id"
     messages = {fact for fact in facts(mooring, grant) - told if fact[0].startswith("message.")}
@@ -58,8 +61,8 @@ def _raw(mooring: Running, grant: str) -> list[bytes]:
     return sorted(mooring.raw(grant, identity) for identity in _ids(mooring, grant))
 
 
-def _held(lab: Laboratory, user: str) -> list[bytes]:
-    return sorted(stored.raw for stored in lab.dovecot.messages(user, "INBOX"))
+def _held(server: Dovecot, user: str) -> list[bytes]:
+    return sorted(stored.raw for stored in server.messages(user, "INBOX"))
 
 
 def _origin(mooring: Running, grant: str) -> str:

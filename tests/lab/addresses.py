@@ -39,6 +39,7 @@ HOSTS: dict[str, tuple[str, ...]] = {
     "expired.lab.test": (SERVER,),
     "selfsigned.lab.test": (SERVER,),
     "wrongname.lab.test": (SERVER,),
+    "moved.lab.test": (SERVER_OTHER,),
     "mail.example.test": (SERVER_OTHER,),
     "mail.public.test": (SERVER_PUBLIC,),
     "proxy.lab.test": (PROXIES[0],),

@@ -102,9 +102,16 @@ class Stored:
         await self.writer.sweep(await self.writer.homeless())
 
     async def facts(self) -> list[tuple[str, str]]:
-        """What happened, with the id of what it happened to, since this was asked last."""
-        rows = await self.db.fetch("DELETE FROM outbox RETURNING sequence, type, data")
-        return [(r["type"], r["data"].get("id", "")) for r in sorted(rows, key=lambda row: row["sequence"])]
+        """What happened to messages and folders, with the id of each, since this was asked last."""
+        return [(kind, data["id"]) for kind, data in await self._facts("data ? 'id'")]
+
+    async def health(self) -> list[tuple[str, dict[str, Any]]]:
+        """What happened to the grant and its synchronisation, with the fact's data, since this was asked last."""
+        return await self._facts("NOT data ? 'id'")
+
+    async def _facts(self, which: str) -> list[tuple[str, dict[str, Any]]]:
+        rows = await self.db.fetch(f"DELETE FROM outbox WHERE {which} RETURNING sequence, type, data")
+        return [(r["type"], r["data"]) for r in sorted(rows, key=lambda row: row["sequence"])]
 
     async def packs(self) -> set[str]:
         """The packs in the object store."""

@@ -1,25 +1,16 @@
 """A held mailbox: passes over all folders, the inbox as it changes, and one folder's trouble, which is its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
-from mooring.clock import SystemClock
-from mooring.grants import Grant, by_ids
-from mooring.mail import Message
 from mooring.store import Database
-from mooring.sync.budget import Means
-from mooring.sync.mailbox import MailboxSync
 from tests.mailhost import Account, Box
 from tests.store.calendar_grants import claim
-from tests.store.mailboxes import HostSessions, Stored, mail, stored_mailbox
+from tests.store.held import Held, held_by
+from tests.store.mailboxes import mail
 from tests.waiting import until_async
 
 PLAIN = frozenset[str]()
@@ -30,81 +21,9 @@ every_server = pytest.mark.parametrize(
 )
 
 
-def held_mailbox(stored: Stored, sessions: HostSessions) -> MailboxSync:
-    return MailboxSync(
-        stored.db, stored.objects, stored.keys, sessions, SystemClock(),
-        grant=stored.grant, lease=stored.lease, window=timedelta(days=3650), means=Means(),
-    )  # fmt: skip
-
-
-@dataclass
-class Held:
-    """A mailbox that is synchronised while the test lasts."""
-
-    stored: Stored
-    account: Account
-    sessions: HostSessions
-    sync: MailboxSync
-    since: datetime = datetime(2020, 1, 1, tzinfo=UTC)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[asyncio.Task[None]]:
-        """While the block lasts; its first pass is done when it begins."""
-        task = asyncio.create_task(self.sync.run())
-        try:
-            await until_async(self.is_synced, what="the first pass is done")
-            yield task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    def moved_to(self, account: Account, **changes: str) -> "Held":
-        """The same grant with other settings, which lead to this account; its first pass is still to come."""
-        grant = replace(self.stored.grant, settings=structs.replace(
-            self.stored.grant.settings, imap=structs.replace(self.stored.grant.settings.imap, **changes)
-        ))  # fmt: skip
-        sessions = HostSessions(account)
-        sync = held_mailbox(replace(self.stored, grant=grant), sessions)
-        return Held(self.stored, account, sessions, sync, since=datetime.now(UTC))
-
-    async def grant(self) -> Grant:
-        [grant] = await by_ids(self.stored.db, [self.stored.grant.id])
-        return grant
-
-    async def is_synced(self) -> bool:
-        synced_at = (await self.grant()).synced_at
-        return synced_at is not None and synced_at > self.since
-
-    async def look_again(self, times: int = 1) -> None:
-        """Wait until whole passes that began after this are done."""
-        for _ in range(times + 1):
-            before = (await self.grant()).synced_at
-
-            async def is_later(before: Any = before) -> bool:
-                self.sync.look()
-                return (await self.grant()).synced_at != before
-
-            await until_async(is_later, what="a pass is done")
-
-    async def message(self, number: int) -> Message | None:
-        return await self.stored.find(mail(number))
-
-    async def failed(self) -> dict[str, Any] | None:
-        return (await self.grant()).sync_error
-
-    async def folder_error(self, path: str) -> dict[str, Any] | None:
-        return (await self.stored.folder(path)).error
-
-
 @pytest.fixture
 async def held(database: Database, tmp_path: Path) -> Held:
-    stored = await stored_mailbox(database, tmp_path)
-    account = Account(boxes={"INBOX": Box(), "Archive": Box(), "Odd": Box()})
-    for name, first in (("INBOX", 10), ("Archive", 20), ("Odd", 30)):
-        for number in range(first, first + 3):
-            account.boxes[name].deliver(mail(number))
-    sessions = HostSessions(account)
-    return Held(stored, account, sessions, held_mailbox(stored, sessions))
+    return await held_by(database, tmp_path)
 
 
 ALL = sorted(str(n) for n in (10, 11, 12, 20, 21, 22, 30, 31, 32))
@@ -114,6 +33,7 @@ async def test_all_folders_are_copied_without_news(held: Held) -> None:
     async with held.running():
         assert sorted(await held.stored.subjects()) == ALL
     assert await held.stored.facts() == []
+    assert [kind for kind, _ in await held.stored.health()] == ["grant.imap_sync_completed"]
     assert all(folder.complete_at for folder in await held.stored.writer.folders())
 
 
@@ -259,6 +179,8 @@ async def test_another_user_whose_mailbox_has_the_same_counters_keeps_nothing_of
         assert sorted(await held.stored.subjects()) == sorted(str(n) for n in (10, 11, 12, 60, 61, 62, 70, 71, 72))
     gone = {("message.deleted", held.stored.id_of(mail(n))) for n in (20, 21, 22, 30, 31, 32)}
     assert set(await held.stored.facts()) == gone
+    gaps = [data["reason"] for kind, data in await held.stored.health() if kind == "sync.gap"]
+    assert gaps == ["mailbox"] * 3
 
 
 @every_server
@@ -302,31 +224,6 @@ async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -
         assert (error or {})["stage"] == "list"
         assert sorted(await held.stored.subjects()) == ALL
         held.account.boxes = boxes
-
-
-async def test_a_refused_login_makes_the_grant_invalid(held: Held) -> None:
-    held.sessions.failing = ("login", "authentication")
-    task = asyncio.create_task(held.sync.run())
-    await until_async(held.failed, what="the failure is written")
-    grant = await held.grant()
-    assert (grant.status, grant.synced_at) == ("invalid", None)
-    assert (grant.sync_error or {})["stage"] == "login"
-    assert [kind for kind, _ in await held.stored.facts()] == ["grant.expired"]
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert held.sessions.opened == 1
-
-
-async def test_a_failure_of_the_network_leaves_the_grant_valid(held: Held) -> None:
-    held.sessions.failing = ("connect", "timeout")
-    task = asyncio.create_task(held.sync.run())
-    await until_async(held.failed, what="the failure is written")
-    assert (await held.grant()).status == "valid"
-    held.sessions.failing = None
-    await until_async(held.is_synced, what="it is tried again")
-    assert await held.failed() is None
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("deleted", [False, True])

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mooring.config import Generation, Kind
-from mooring.grants.types import Grant, GrantStatus, Settings
+from mooring.grants.types import Grant, GrantStatus, Settings, SyncHealth
 from mooring.store import Connection, Database, in_batches
 
 _SELECT = """
@@ -152,13 +152,16 @@ async def set_status(tx: Connection, grant_id: str, status: str) -> bool:
     return result != "UPDATE 0"
 
 
-async def set_sync_health(tx: Connection, grant_id: str, error: dict[str, Any] | None) -> None:
-    """Write how synchronisation is doing: a failure, or in step as of now."""
-    await tx.execute(
-        """UPDATE grants SET sync_error = $2, synced_at = CASE WHEN $2::jsonb IS NULL THEN now() ELSE synced_at END
-           WHERE id = $1""",
+async def set_sync_health(tx: Connection, grant_id: str, error: dict[str, Any] | None) -> SyncHealth:
+    """Write how synchronisation is doing: a failure, or in step as of now. Returns how it was doing before."""
+    row = await tx.fetchrow(
+        """UPDATE grants SET sync_error = $2,
+               synced_at = CASE WHEN $2::jsonb IS NULL THEN now() ELSE grants.synced_at END
+           FROM (SELECT sync_error, synced_at FROM grants WHERE id = $1 FOR UPDATE) before
+           WHERE id = $1 RETURNING before.sync_error AS error, before.synced_at AS synced_at""",
         grant_id, error,
     )  # fmt: skip
+    return SyncHealth(**row) if row else SyncHealth(None, None)
 
 
 async def insert_token(tx: Connection | Database, token_hash: bytes, grant_id: str) -> None:

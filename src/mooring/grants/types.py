@@ -107,6 +107,14 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncHealth:
+    """How a grant's synchronisation is doing; see ``Grant.sync_error`` and ``Grant.synced_at``."""
+
+    error: dict[str, Any] | None
+    synced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectRequest:
     """What somebody who connects an account has said.
 

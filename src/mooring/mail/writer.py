@@ -76,8 +76,17 @@ class MailWriter:
         return await self.folders()
 
     async def reset(self, folder: Folder, uid_validity: int) -> Folder:
-        """Begin the folder anew under this UIDVALIDITY of our mailbox."""
+        """Begin the folder anew under this UIDVALIDITY of our mailbox: what comes meanwhile is told as history."""
         async with fenced(self._db, self._lease) as tx:
+            if folder.complete_at is not None and folder.synced_at is not None:
+                gap = {
+                    "grant_id": self._grant.id,
+                    "provider": self._grant.provider,
+                    "reason": "uid_validity" if folder.origin == self.origin else "mailbox",
+                    "since": int(folder.synced_at.timestamp()),
+                    "folder_id": folder.id,
+                }
+                await self._append(tx, [Fact(EventType.SYNC_GAP, gap)])
             return await writing.reset_folder(tx, self._grant.id, folder.id, uid_validity, self.origin)
 
     async def stored_flags(self, folder: Folder) -> dict[int, frozenset[str]]:

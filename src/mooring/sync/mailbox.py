@@ -10,24 +10,16 @@ import structlog
 
 from mooring.clock import Clock
 from mooring.egress import Traffic
-from mooring.errors import (
-    LostOwnership,
-    MooringError,
-    NotFound,
-    ProviderFailure,
-    RemoteProtocolError,
-    ServerRefused,
-)
-from mooring.events import EventType, Fact, append
-from mooring.grants import Attempt, Grant, GrantStatus, Keys, Sessions, set_status, set_sync_health, way_of
-from mooring.jobs import Lease, fenced
+from mooring.errors import LostOwnership, MooringError, NotFound, RemoteProtocolError, ServerRefused
+from mooring.grants import Attempt, Grant, Keys, Sessions, way_of
+from mooring.jobs import Lease
 from mooring.mail import Folder, MailWriter, SpecialUse, find_special, folders_of
 from mooring.protocols.imap import ImapClient, MailboxStatus
-from mooring.store import Connection, Database, ObjectStore
+from mooring.store import Database, ObjectStore
 from mooring.sync.budget import Means
-from mooring.sync.failures import as_stored
 from mooring.sync.folder import NOTHING_DUE, FolderSync
 from mooring.sync.folders import in_order
+from mooring.sync.health import Health, is_refused_login
 from mooring.sync.intake import Cuts
 
 log = structlog.get_logger()
@@ -65,6 +57,7 @@ class MailboxSync:
         lease: Lease,
         window: timedelta,
         means: Means,
+        steady_s: float = STEADY_S,
     ) -> None:
         self._db = db
         self._objects = objects
@@ -75,6 +68,8 @@ class MailboxSync:
         self._lease = lease
         self._window = window
         self._means = means
+        self._steady_s = steady_s
+        self._health = Health(db, clock, grant, lease)
         self._cuts = Cuts()
         self._waiting: asyncio.Future[object] | None = None
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
@@ -91,11 +86,13 @@ class MailboxSync:
             except (LostOwnership, NotFound):
                 return
             except MooringError as e:
-                if loop.time() - started > STEADY_S:
+                is_refused = is_refused_login(e)
+                if loop.time() - started > self._steady_s and not is_refused:
+                    # Every session ends some day. Whether that is a failure, the next attempt shows.
                     retry_s = FIRST_RETRY_S
-                if not await self._report(e):
+                elif not await self._health.failed(e):
                     return
-                wait_s = REFUSED_RETRY_S if _is_refused_login(e) else retry_s
+                wait_s = REFUSED_RETRY_S if is_refused else retry_s
                 retry_s = min(retry_s * 2, LAST_RETRY_S)
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
 
@@ -141,10 +138,7 @@ class MailboxSync:
                 is_whole &= is_read or _is_closed(folder)
         if is_whole:
             await writer.sweep(self._sought)
-        async with fenced(self._db, self._lease) as tx:
-            await set_sync_health(tx, self._grant.id, None)
-            if await set_status(tx, self._grant.id, GrantStatus.VALID):
-                await self._tell(tx, EventType.GRANT_UPDATED)
+        await self._health.in_step()
 
     async def _look_at(
         self,
@@ -240,25 +234,6 @@ class MailboxSync:
         before, at = self._counters.get(folder.id, (None, 0.0))
         return before == status and (has_modseq or asyncio.get_running_loop().time() - at < COMPARE_S)
 
-    async def _report(self, error: MooringError) -> bool:
-        """Write why the session ended; False when that is no longer ours to say."""
-        log.info("sync.session_ended", grant=self._grant.id, **as_stored(error))
-        try:
-            async with fenced(self._db, self._lease) as tx:
-                await set_sync_health(tx, self._grant.id, as_stored(error))
-                if _is_refused_login(error) and await set_status(tx, self._grant.id, GrantStatus.INVALID):
-                    await self._tell(tx, EventType.GRANT_EXPIRED)
-        except LostOwnership:
-            return False
-        except MooringError as e:
-            log.warning("sync.health_not_written", grant=self._grant.id, error=str(e))
-        return True
-
-    async def _tell(self, tx: Connection, event: EventType) -> None:
-        grant = self._grant
-        fact = Fact(event, {"grant_id": grant.id, "provider": grant.provider})
-        await append(tx, application_id=grant.application_id, grant_id=grant.id, facts=[fact])
-
 
 def _is_closed(folder: Folder) -> bool:
     """Whether the server lists this folder, and has refused it ever since: what goes there is gone for us.
@@ -266,7 +241,3 @@ def _is_closed(folder: Folder) -> bool:
     Shared folders are often so, for years; waiting for them would keep everything that is deleted for ever.
     """
     return folder.fetched_at is None and folder.error is not None
-
-
-def _is_refused_login(error: MooringError) -> bool:
-    return isinstance(error, ProviderFailure) and error.stage == "login" and error.reason == "authentication"
