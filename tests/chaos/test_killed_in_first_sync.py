@@ -83,7 +83,7 @@ def test_nothing_is_lost_doubled_or_announced(mooring: Running, mailbox: Mailbox
     _assert_same_as_server(mooring, grant, mailbox, lab)
     _assert_raw_bytes(mooring, grant, mailbox, chance)
     facts = mooring.rows("SELECT type, count(*) AS n FROM outbox WHERE grant_id = $1 GROUP BY type", grant)
-    assert {fact["type"]: fact["n"] for fact in facts} == {"grant.created": 1}
+    assert {fact["type"]: fact["n"] for fact in facts} == {"grant.created": 1, "grant.imap_sync_completed": 1}
     _assert_no_stray_packs(mooring, grant)
 
 

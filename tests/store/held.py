@@ -21,11 +21,10 @@ from tests.store.mailboxes import HostSessions, Stored, mail, stored_mailbox
 from tests.waiting import until_async
 
 
-def held_mailbox(stored: Stored, sessions: HostSessions, **changes: float) -> MailboxSync:
+def held_mailbox(stored: Stored, sessions: HostSessions) -> MailboxSync:
     return MailboxSync(
         stored.db, stored.objects, stored.keys, sessions, SystemClock(),
         grant=stored.grant, lease=stored.lease, window=timedelta(days=3650), means=Means(),
-        **changes,
     )  # fmt: skip
 
 

@@ -220,7 +220,7 @@ async def test_a_server_that_lists_nothing_has_not_lost_everything(held: Held) -
             held.sync.look()
             return await held.failed()
 
-        error = await until_async(failed, what="the failure is written")
+        error = await until_async(failed, timeout_s=20, what="the second session fails, too, and that is written")
         assert (error or {})["stage"] == "list"
         assert sorted(await held.stored.subjects()) == ALL
         held.account.boxes = boxes

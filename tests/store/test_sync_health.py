@@ -47,9 +47,9 @@ async def test_a_failure_of_the_network_leaves_the_grant_valid(held: Held) -> No
 
 
 async def test_a_session_that_worked_may_end_without_a_word(held: Held) -> None:
-    held = replace(held, sync=held_mailbox(held.stored, held.sessions, steady_s=0))
     async with held.running():
         held.account.boxes, boxes = {}, held.account.boxes
+        held.sessions.gate.clear()
         opened = held.sessions.opened
 
         async def is_opened_again() -> bool:
@@ -58,6 +58,7 @@ async def test_a_session_that_worked_may_end_without_a_word(held: Held) -> None:
 
         await until_async(is_opened_again, what="another session")
         held.account.boxes = boxes
+        held.sessions.gate.set()
         await held.look_again()
     assert [kind for kind, _ in await held.stored.health()] == ["grant.imap_sync_completed"]
 

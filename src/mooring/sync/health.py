@@ -48,7 +48,6 @@ class Health:
     async def failed(self, error: MooringError) -> bool:
         """A session ended like this; False when that is no longer ours to say."""
         told = as_stored(error)
-        log.info("sync.session_ended", grant=self._grant.id, **told)
         try:
             async with fenced(self._db, self._lease) as tx:
                 before = await set_sync_health(tx, self._grant.id, told)

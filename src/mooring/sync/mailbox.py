@@ -17,6 +17,7 @@ from mooring.mail import Folder, MailWriter, SpecialUse, find_special, folders_o
 from mooring.protocols.imap import ImapClient, MailboxStatus
 from mooring.store import Database, ObjectStore
 from mooring.sync.budget import Means
+from mooring.sync.failures import as_stored
 from mooring.sync.folder import NOTHING_DUE, FolderSync
 from mooring.sync.folders import in_order
 from mooring.sync.health import Health, is_refused_login
@@ -57,7 +58,6 @@ class MailboxSync:
         lease: Lease,
         window: timedelta,
         means: Means,
-        steady_s: float = STEADY_S,
     ) -> None:
         self._db = db
         self._objects = objects
@@ -68,12 +68,12 @@ class MailboxSync:
         self._lease = lease
         self._window = window
         self._means = means
-        self._steady_s = steady_s
         self._health = Health(db, clock, grant, lease)
         self._cuts = Cuts()
         self._waiting: asyncio.Future[object] | None = None
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
         self._sought: set[str] = set()
+        self._was_in_step = False
 
     async def run(self) -> None:
         """Return when the lease is lost, or the grant gone."""
@@ -86,11 +86,13 @@ class MailboxSync:
             except (LostOwnership, NotFound):
                 return
             except MooringError as e:
-                is_refused = is_refused_login(e)
-                if loop.time() - started > self._steady_s and not is_refused:
-                    # Every session ends some day. Whether that is a failure, the next attempt shows.
+                log.info("sync.session_ended", grant=self._grant.id, **as_stored(e))
+                if loop.time() - started > STEADY_S:
                     retry_s = FIRST_RETRY_S
-                elif not await self._health.failed(e):
+                is_refused = is_refused_login(e)
+                # Every session ends some day. Whether that is a failure, the next one shows.
+                is_told = is_refused or not self._was_in_step
+                if is_told and not await self._health.failed(e):
                     return
                 wait_s = REFUSED_RETRY_S if is_refused else retry_s
                 retry_s = min(retry_s * 2, LAST_RETRY_S)
@@ -98,6 +100,7 @@ class MailboxSync:
 
     async def _session(self) -> None:
         """One connection's life, which only an exception ends."""
+        self._was_in_step = False
         key = await self._keys.data_key(self._grant)
         credentials = await self._keys.credentials(self._grant)
         writer = MailWriter(self._db, self._objects, self._clock, self._grant, self._lease, key)
@@ -139,6 +142,7 @@ class MailboxSync:
         if is_whole:
             await writer.sweep(self._sought)
         await self._health.in_step()
+        self._was_in_step = True
 
     async def _look_at(
         self,
