@@ -33,7 +33,7 @@ def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             process = stack.enter_context(_started(running, name))
             stack.callback(_end, process)
         until(lambda: _answers(running), timeout_s=30, what="the API answers")
-        until(lambda: len(running.rows("SELECT id FROM holders")) == 2, timeout_s=30, what="both workers are there")
+        until(lambda: len(_workers(running)) == 2, timeout_s=30, what="both workers are there")
         yield running
     assert running.defects == []
 
@@ -71,7 +71,16 @@ def _assert_taken_over(mooring: Running, grant: str, holder: int, how: signal.Si
 def _holder(mooring: Running, grant: str) -> int:
     """The process that holds the mailbox; 0 for nobody."""
     holder = mooring.rows("SELECT holder FROM leases WHERE subject = $1", grant)[0]["holder"]
-    return int(holder.split("-")[-2]) if holder else 0
+    return _process(holder) if holder else 0
+
+
+def _workers(mooring: Running) -> set[int]:
+    """The processes that hold something, or may: each is a holder of mailboxes and one of webhooks."""
+    return {_process(row["id"]) for row in mooring.rows("SELECT id FROM holders")}
+
+
+def _process(holder: str) -> int:
+    return int(holder.split("-")[-2])
 
 
 def _started(running: Running, name: str) -> "subprocess.Popen[bytes]":
