@@ -102,6 +102,26 @@ async def test_news_of_an_idle_inbox_comes_at_once(held: Held) -> None:
     assert ("message.created", held.stored.id_of(mail(13))) in await held.stored.facts()
 
 
+async def test_an_inbox_into_which_mail_pours_is_looked_at_now_and_then(held: Held) -> None:
+    held.account.capabilities = QRESYNC
+    numbers = range(40, 80)
+
+    async def is_here(number: int) -> bool:
+        held.account.ring()
+        return await held.message(number) is not None
+
+    async with held.running():
+        held.account.commands.clear()
+        for number in numbers:
+            held.account.inbox.deliver(mail(number))
+            await held.stored.count("messages")  # as long as a little work takes
+            held.account.ring()
+        await until_async(lambda: is_here(numbers[-1]), what="the last one is here")
+        assert len(held.account.heard("EXAMINE")) < len(numbers) / 2
+    created = {identity for kind, identity in await held.stored.facts() if kind == "message.created"}
+    assert created == {held.stored.id_of(mail(number)) for number in numbers}
+
+
 @pytest.mark.parametrize("refused", ["STATUS Odd", "EXAMINE Odd"])
 async def test_a_folder_that_is_refused_keeps_no_other_from_being_read(held: Held, refused: str) -> None:
     held.account.refuses = {refused}

@@ -3,11 +3,12 @@
 It knows nothing of the work itself. Start at ``leases.py``.
 """
 
-from mooring.jobs.keeper import Held, Keeper
+from mooring.jobs.keeper import DEFECT_S, Held, Keeper
 from mooring.jobs.leases import Holder, Lease, LeaseKind, fenced
 from mooring.jobs.repository import forget_dead, hold, nudge, offer, withdraw
 
 __all__ = [
+    "DEFECT_S",
     "Held",
     "Holder",
     "Keeper",

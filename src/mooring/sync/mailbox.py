@@ -30,6 +30,9 @@ POLL_S = 30.0
 than any NAT's memory."""
 BLIND_POLL_S = 10.0
 """Seconds between looks at the inbox of a server without IDLE."""
+BUSY_S = 0.5
+"""Seconds from one look at the inbox to the next: the first message after a while is news at once, and each look
+at an inbox into which they pour takes many."""
 COMPARE_S = 600.0
 """Seconds after which a folder is compared as a whole on a server whose counters do not show changed flags."""
 FIRST_RETRY_S = 2.0
@@ -74,6 +77,7 @@ class MailboxSync:
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
         self._sought: set[str] = set()
         self._was_in_step = False
+        self._is_nudged = False
 
     async def run(self) -> None:
         """Return when the lease is lost, or the grant gone."""
@@ -124,6 +128,7 @@ class MailboxSync:
         What lay in no folder before the server was asked anything, and is found in none of them, is gone. What
         left its folder only now may have gone to one that was looked at before: the next pass finds it there.
         """
+        self._is_nudged = False
         self._sought = await writer.homeless()
         due = await writer.due()
         attempt.stage = "list"
@@ -161,7 +166,7 @@ class MailboxSync:
         is_ours = folder.origin == writer.origin
         if is_ours and not due and self._is_in_step(folder, status, qresync="QRESYNC" in client.enabled):
             return True
-        if not await self._sync_folder(client, writer, folder, due):
+        if await self._sync_folder(client, writer, folder, due) is None:
             return False
         if status.highest_modseq is None or "QRESYNC" not in client.enabled:
             self._counters[folder.id] = (status, asyncio.get_running_loop().time())
@@ -176,26 +181,32 @@ class MailboxSync:
         loop = asyncio.get_running_loop()
         until = loop.time() + POLL_S
         idles = "IDLE" in await client.capabilities()
+        inbox = find_special(await writer.folders(), SpecialUse.INBOX)
         while (left := until - loop.time()) > 0:
-            inbox = find_special(await writer.folders(), SpecialUse.INBOX)
+            looked_at = loop.time()
             if inbox is not None:
-                await self._sync_folder(client, writer, inbox)
+                inbox = await self._sync_folder(client, writer, inbox) or inbox
             if not await writer.homeless() <= self._sought:
                 return
-            news = (
-                client.idle(timeout_s=left) if inbox is not None and idles else asyncio.sleep(min(left, BLIND_POLL_S))
-            )
-            if not await self._undisturbed(news):
+            watches = inbox is not None and idles
+            if not await self._undisturbed(
+                client.idle(timeout_s=left) if watches else asyncio.sleep(min(left, BLIND_POLL_S))
+            ):
+                return
+            if not await self._undisturbed(asyncio.sleep(looked_at + BUSY_S - loop.time())):
                 return
 
     def look(self) -> None:
         """Look at all folders now rather than at the end of the wait: somebody has changed one of them."""
+        self._is_nudged = True
         if self._waiting is not None:
             self._waiting.cancel(_LOOK)
 
     async def _undisturbed(self, news: Coroutine[Any, Any, object]) -> bool:
-        """Wait for news; False when ``look`` cut the wait short."""
+        """Wait for news; False when ``look`` cut the wait short, or was called since the last pass began."""
         self._waiting = asyncio.ensure_future(news)
+        if self._is_nudged:
+            self._waiting.cancel(_LOOK)
         try:
             await self._waiting
         except asyncio.CancelledError as e:
@@ -209,16 +220,15 @@ class MailboxSync:
 
     async def _sync_folder(
         self, client: ImapClient, writer: MailWriter, folder: Folder, due: Mapping[int, bool] = NOTHING_DUE
-    ) -> bool:
-        """One folder; False when the server refuses this one, which does not keep us from the others."""
+    ) -> Folder | None:
+        """One folder, as it is known now; None when the server refuses this one, which keeps us from no other."""
         since = (self._clock.now() - self._window).date()
         client.take_events()  # they speak of the mailbox that was selected until now, which is compared anyway
         try:
-            await FolderSync(client, writer, folder, self._means, self._cuts).run(since, due)
+            return await FolderSync(client, writer, folder, self._means, self._cuts).run(since, due)
         except ServerRefused as e:
             await self._refused(writer, folder, e)
-            return False
-        return True
+            return None
 
     async def _refused(self, writer: MailWriter, folder: Folder, error: ServerRefused) -> None:
         log.info("sync.folder_refused", grant=self._grant.id, folder=folder.id, error=error.message)

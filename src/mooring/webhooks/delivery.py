@@ -24,10 +24,12 @@ from mooring.webhooks.recorder import Recorder
 from mooring.webhooks.repository import endpoints, lanes
 from mooring.webhooks.schedule import (
     LOST_IN_A_ROW,
+    MOST_AT_ONCE,
     WINDOW,
     Health,
     Result,
     Verdict,
+    at_once,
     is_given_up,
     pause_s,
 )
@@ -35,8 +37,6 @@ from mooring.webhooks.types import Attempt, Lane, Parked, Tries, Webhook, Webhoo
 
 log = structlog.get_logger()
 
-AT_ONCE = 10
-"""Lanes of one endpoint that are served at the same time, and deliveries of one lane without an order."""
 TURN = 50
 """Facts of one lane before the others have their turn."""
 SCAN_S = 10.0
@@ -77,6 +77,7 @@ class Delivery:
         self._parked: dict[tuple[str, int], Parked] = {}
         self._status, self._status_since = webhook.status, webhook.status_updated_at
         self._health = Health()
+        self._at_once = MOST_AT_ONCE
         self._lost_in_a_row = 0
         self._open_at = 0.0
         self._serving: set[asyncio.Task[None]] = set()
@@ -163,8 +164,7 @@ class Delivery:
         """Serve lanes that are ready, as many as may be served now."""
         if now < self._open_at:
             return
-        at_once = 1 if self._lost_in_a_row >= LOST_IN_A_ROW else AT_ONCE
-        while len(self._serving) < at_once and (lane := self._lanes.take(now)) is not None:
+        while len(self._serving) < self._at_once and (lane := self._lanes.take(now)) is not None:
             task = asyncio.create_task(self._turn(lane))
             self._serving.add(task)
             task.add_done_callback(self._turned)
@@ -219,7 +219,7 @@ class Delivery:
 
     async def _side_by_side(self, lane: Lane, notices: Sequence[Notice]) -> float:
         """Without an order: what is not taken steps aside."""
-        part = notices[:AT_ONCE]
+        part = notices[: self._at_once]
         wanted = [notice for notice in part if notice.name in self.webhook.trigger_types]
         ended = await asyncio.gather(*(self._try(lane.grant_id, notice, Tries()) for notice in wanted))
         for notice, (tries, taken) in zip(wanted, ended, strict=True):
@@ -270,6 +270,7 @@ class Delivery:
         """What this result says of the endpoint."""
         is_taken = result.verdict is Verdict.TAKEN
         self._health.record(self._clock.now(), taken=int(is_taken), failed=int(not is_taken))
+        self._at_once = at_once(self._at_once, result.verdict)
         if result.verdict is not Verdict.LOST:
             self._lost_in_a_row, self._open_at = 0, 0.0
             return

@@ -14,6 +14,8 @@ JITTER = 0.2
 MAX_ANSWERED = 12
 """Tries of a fact that an endpoint answers and does not take: some 35 minutes. Then it is a dead letter, so that
 one poisonous fact does not hold up its grant for good. An endpoint that does not answer at all costs no fact."""
+MOST_AT_ONCE = 10
+"""Deliveries to one endpoint at the same time."""
 LOST_IN_A_ROW = 5
 """Tries without an answer, one after the other, after which an endpoint is asked by one lane only."""
 WINDOW = timedelta(minutes=15)
@@ -68,6 +70,18 @@ def pause_s(failures: int, jitter: float, retry_after_s: float | None = None) ->
     doubled = min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 30), LAST_RETRY_S)
     asked = min(retry_after_s or 0.0, LAST_RETRY_S)
     return max(doubled * (1 + JITTER * jitter), asked)
+
+
+def at_once(now: int, verdict: Verdict) -> int:
+    """How many deliveries an endpoint gets at the same time, after one that ended like this.
+
+    As TCP does it (RFC 5681 §3.1): one more after each that was taken, half as many after each that was not. So an
+    endpoint in trouble is spared, and takes little of what the others need.
+
+    Args:
+        now: how many it gets so far.
+    """
+    return min(now + 1, MOST_AT_ONCE) if verdict is Verdict.TAKEN else max(now // 2, 1)
 
 
 def is_given_up(answered: int) -> bool:

@@ -10,10 +10,12 @@ from mooring.webhooks.schedule import (
     FAILED_AFTER,
     LAST_RETRY_S,
     MAX_ANSWERED,
+    MOST_AT_ONCE,
     WINDOW,
     Health,
     Result,
     Verdict,
+    at_once,
     is_given_up,
     pause_s,
 )
@@ -88,3 +90,21 @@ def test_an_endpoint_that_fails_for_three_days_is_given_up() -> None:
     assert health.status(WebhookStatus.FAILING, NOON, NOON + FAILED_AFTER) is WebhookStatus.FAILED
     assert health.status(WebhookStatus.FAILED, NOON, NOON + FAILED_AFTER * 2) is WebhookStatus.FAILED
     assert health.status(WebhookStatus.PAUSED, NOON, NOON + FAILED_AFTER * 2) is WebhookStatus.PAUSED
+
+
+@given(st.lists(st.sampled_from(Verdict)))
+def test_there_is_always_one_delivery_at_a_time_and_never_too_many(verdicts: list[Verdict]) -> None:
+    window = MOST_AT_ONCE
+    for verdict in verdicts:
+        window = at_once(window, verdict)
+        assert 1 <= window <= MOST_AT_ONCE
+
+
+def test_who_refuses_half_of_all_gets_few_at_a_time_and_who_recovers_all_again() -> None:
+    window = MOST_AT_ONCE
+    for _ in range(6):
+        window = at_once(at_once(window, Verdict.ANSWERED), Verdict.TAKEN)
+    assert window == 2
+    for _ in range(MOST_AT_ONCE):
+        window = at_once(window, Verdict.TAKEN)
+    assert window == MOST_AT_ONCE
