@@ -8,8 +8,9 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 import asyncpg
@@ -47,6 +48,8 @@ _GONE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.DiskFullError,
 )
+# Any failure of the network, or of a pool that is closing, is the database's when a connection is asked for.
+_UNREACHABLE = (*_GONE, asyncpg.InterfaceError, OSError)
 
 
 class DatabaseUrl(str):
@@ -127,21 +130,13 @@ class Database:
         """Wait for the connections in use, and close them all."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection outside any transaction: each statement commits by itself.
 
-        Raises:
+        Raises, on entering and in the block:
             StoreUnavailable: there is none to be had, or it was lost in use.
         """
-        acquired = self._pool.acquire()
-        with _acquiring():
-            connection = await acquired.__aenter__()
-        try:
-            with _using(connection):
-                yield connection
-        finally:
-            await acquired.__aexit__(None, None, None)
+        return _Lent(self._pool)
 
     @asynccontextmanager
     async def transaction(
@@ -202,9 +197,13 @@ class Database:
 
         connection.add_termination_listener(lost)
         try:
-            with _using(connection):
+            try:
                 for channel in channels:
                     await connection.add_listener(channel, receive)
+            except Exception as e:
+                if (loss := _loss(connection, e)) is not None:
+                    raise loss from e
+                raise
             yield notifications()
         finally:
             connection.remove_termination_listener(lost)
@@ -215,8 +214,7 @@ class Database:
 def _connecting() -> Generator[None]:
     """What can go wrong on a first connection, told apart: the configuration, or the server."""
     try:
-        with _acquiring():
-            yield
+        yield
     except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError) as e:
         raise ConfigError(f"the database refuses us: {e}", hint="Check user and password in database.url.") from e
     except asyncpg.InvalidCatalogNameError as e:
@@ -224,6 +222,8 @@ def _connecting() -> Generator[None]:
     except ValueError:
         # Without its cause, which quotes the URL and the password in it.
         raise _bad_url() from None
+    except _UNREACHABLE as e:
+        raise _unreachable(e) from e
 
 
 def _is_lost(connection: Connection) -> bool:
@@ -238,17 +238,36 @@ def _bad_url() -> ConfigError:
     return ConfigError("the store's URL is not one of PostgreSQL", hint="postgresql://user:password@host:5432/database")
 
 
-@contextmanager
-def _acquiring() -> Generator[None]:
-    """Any failure of the network, or of a pool that is closing, is the database's in here."""
-    try:
-        yield
-    except asyncpg.ClientConfigurationError:
-        raise
-    except (*_GONE, asyncpg.InterfaceError, OSError) as e:
-        raise StoreUnavailable(
-            f"the database cannot be reached: {_why(e)}", hint="Check that PostgreSQL runs where database.url says."
-        ) from e
+class _Lent:
+    """A connection of the pool for as long as a block lasts. A class, as it stands around every statement."""
+
+    __slots__ = ("_acquired", "_connection")
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._acquired = pool.acquire()
+
+    async def __aenter__(self) -> Connection:
+        try:
+            self._connection = await self._acquired.__aenter__()
+        except _UNREACHABLE as e:
+            raise _unreachable(e) from e
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        loss = _loss(self._connection, error) if error is not None else None
+        try:
+            if loss is not None:
+                raise loss from error
+        finally:
+            await self._acquired.__aexit__(None, None, None)
+
+
+def _unreachable(error: BaseException) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the database cannot be reached: {_why(error)}", hint="Check that PostgreSQL runs where database.url says."
+    )
 
 
 def _why(error: BaseException) -> str:
@@ -257,21 +276,15 @@ def _why(error: BaseException) -> str:
     return os.strerror(number) if number else str(error) or "it did not answer in time"
 
 
-@contextmanager
-def _using(connection: Connection) -> Generator[None]:
-    """The loss of the connection becomes StoreUnavailable; every other error passes unchanged."""
-    try:
-        yield
-    except _GONE as e:
-        raise StoreUnavailable(f"the database went away: {e}") from e
-    except asyncpg.InterfaceError as e:
-        if not _is_lost(connection):
-            raise
-        raise StoreUnavailable(f"the database went away: {e}") from e
-    except InternalClientError as e:
+def _loss(connection: Connection, error: BaseException) -> StoreUnavailable | None:
+    """StoreUnavailable when this error means that the connection was lost; None for every other one."""
+    if isinstance(error, InternalClientError):
         # Its last words have come and its end has not: for that moment, in which nothing works, asyncpg has no error.
         connection.terminate()
-        raise StoreUnavailable(f"the database is going away: {e}") from e
+        return StoreUnavailable(f"the database is going away: {error}")
+    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InterfaceError) and _is_lost(connection)):
+        return StoreUnavailable(f"the database went away: {error}")
+    return None
 
 
 async def _prepare(connection: Connection) -> None:
