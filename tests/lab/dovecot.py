@@ -194,6 +194,11 @@ class Dovecot:
         """The folder's UIDVALIDITY."""
         return int(self.doveadm("-f", "flow", "mailbox", "status", "-u", user, "uidvalidity", folder).split("=")[-1])
 
+    def is_asleep(self, user: str) -> bool:
+        """Whether every session of the user is parked: the processes that serve it run as its own system user."""
+        uid = self._uids[user]
+        return not any(_owner(process) == uid for process in Path("/proc").glob("[0-9]*"))
+
     def kick(self, user: str) -> None:
         """Cut every session of a user."""
         subprocess.run([self._doveadm, "-c", str(self._file), "kick", user], check=False, capture_output=True)
@@ -247,3 +252,10 @@ def _login(line: str) -> Login | None:
 
 def _set(uids: Iterable[int]) -> str:
     return ",".join(str(uid) for uid in uids)
+
+
+def _owner(process: Path) -> int | None:
+    try:
+        return process.stat().st_uid
+    except FileNotFoundError:
+        return None
