@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from mooring.errors import InvalidRequest, NotFound, ProviderFailure
-from mooring.grants import Grant
+from mooring.errors import Forbidden, InvalidRequest, NotFound, ProviderFailure
+from mooring.grants import Grant, GrantStatus
 from mooring.mail import Attachment, MessageFilter, Page, folders_of
 from mooring.store import Database
 from mooring.sync import LiveReader, Mailbox
@@ -286,6 +286,14 @@ async def test_a_copy_that_stopped_growing_says_why(reading: Reading) -> None:
     assert len((await reading.page()).messages) == 5
     with pytest.raises(ProviderFailure):
         await reading.page(subject="mail 9")
+
+
+async def test_a_password_that_is_known_to_be_wrong_is_not_tried_by_looks(reading: Reading) -> None:
+    reading.stored.grant = replace(reading.grant, status=GrantStatus.INVALID)
+    for look in (reading.page, lambda: reading.mailbox.folders(reading.grant)):
+        with pytest.raises(Forbidden, match="no longer accepts"):
+            await look()
+    assert reading.sessions.opened == 0
 
 
 async def test_a_live_look_brings_the_newest_however_many_are_claimed(reading: Reading) -> None:

@@ -20,6 +20,7 @@ from mooring.grants.types import (
     Server,
     Settings,
     TlsMode,
+    require_valid,
 )
 from mooring.grants.verify import calendar_attempt
 from mooring.grants.ways import Way, way_of, way_to_authenticate
@@ -46,6 +47,7 @@ __all__ = [
     "forget_codes",
     "mail_domain",
     "parse_settings",
+    "require_valid",
     "set_status",
     "set_sync_health",
     "settings_as_api",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mooring.config import Generation, Kind
+from mooring.errors import Forbidden
 
 
 class TlsMode(StrEnum):
@@ -132,3 +133,15 @@ class ConnectRequest:
     scope: tuple[str, ...] = ()
     user_agent: str = ""
     ip: str = ""
+
+
+def require_valid(grant: Grant) -> None:
+    """See to it that a password that is known to be wrong is not tried again with each request.
+
+    Raises:
+        Forbidden: the server refused it; trying on would get an address banned.
+    """
+    if grant.status is GrantStatus.INVALID:
+        raise Forbidden(
+            "The mail server no longer accepts this account's credentials.", hint="Authenticate the account again."
+        )

@@ -12,8 +12,8 @@ import msgspec
 import structlog
 
 from mooring.clock import Clock
-from mooring.errors import Conflict, Forbidden, InvalidRequest, MooringError
-from mooring.grants import Grant, GrantStatus, Keys, Sessions
+from mooring.errors import Conflict, InvalidRequest, MooringError
+from mooring.grants import Grant, Keys, Sessions, require_valid
 from mooring.ids import new_id
 from mooring.large import beside
 from mooring.mail import MailReader, Message, SpecialUse, find_special
@@ -76,11 +76,7 @@ class Sender:
         """
         if grant.settings.smtp is None:
             raise without_smtp()
-        if grant.status is GrantStatus.INVALID:
-            # A password that is known to be wrong is not tried again with each message: that gets an address banned.
-            raise Forbidden(
-                "The mail server no longer accepts this account's credentials.", hint="Authenticate the account again."
-            )
+        require_valid(grant)
         size = weight(submission)
         request = await beside(size, request_hash, submission)
         if idempotency_key is not None and (known := await self._known(grant, idempotency_key, request)):
