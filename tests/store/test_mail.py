@@ -265,6 +265,26 @@ async def test_ugly_mail_survives(stored: Stored, raw: bytes) -> None:
     assert [m.id for m in await stored.page()] == [found.id]
 
 
+async def test_nothing_of_a_body_can_be_read_without_the_key(stored: Stored) -> None:
+    [inbox] = await stored.folders("INBOX")
+    letters = [
+        mail(1, "wallflower at the beginning, and at the end wallflower"),
+        mail(2, "<p>wallflower</p>" * 9000, headers="MIME-Version: 1.0\r\nContent-Type: text/html\r\n"),
+    ]
+    await stored.add(inbox, *letters, announce=True)
+    for letter in letters:
+        found = await stored.find(letter)
+        assert found is not None
+        assert "wallflower" in found.snippet
+        assert b"wallflower" in bytes(found.body)
+    everything = await stored.everything()
+    assert [len(everything[table]) for table in ("messages", "placements", "outbox")] == [2, 2, 2]
+    assert "wallflower" not in str(everything)
+    # Nor does a column hold it in another spelling, as bytea shows in hexadecimal.
+    rows = await stored.db.fetch("SELECT m::text AS row FROM messages m")
+    assert all(spelling not in row["row"] for row in rows for spelling in ("wallflower", b"wallflower".hex()))
+
+
 async def test_deleting_the_grant_erases_everything(stored: Stored) -> None:
     [inbox] = await stored.folders("INBOX")
     await stored.add(inbox, mail(1), mail(2))

@@ -1,6 +1,9 @@
 """The chain of migrations."""
 
 import asyncio
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,11 +11,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import mooring.store.migrations
-from mooring.errors import ConfigError
+from mooring.errors import ConfigError, LostOwnership
+from mooring.mail.writer import pack_key
 from mooring.store import Database, migrate
 from mooring.store.migrations import forward_only
 from tests.postgres import run_on, url_of
-from tests.store.calendar_grants import make_grant
+from tests.store.calendar_grants import claim, make_grant
+from tests.store.held import Held, held_by, held_mailbox
+from tests.store.mailboxes import mail
 
 FOLDER = Path(mooring.store.migrations.__file__).parent
 
@@ -94,9 +100,94 @@ async def test_folders_that_were_read_before_0002_were_read_from_where_their_gra
     await database.close()
 
 
+async def test_mail_that_was_stored_before_0006_is_copied_again_and_nobody_is_told(
+    empty_url: str, tmp_path: Path
+) -> None:
+    assert await migrate(empty_url, scripts=_chain_up_to("0005", tmp_path / "chain")) == "0005"
+    database = await Database.open(empty_url)
+    held = await _mailbox_of_0005(database, tmp_path)
+    stored, archive = held.stored, await held.stored.folder("Archive")
+
+    await migrate(empty_url)
+    for table in ("messages", "placements", "packs", "passed_over"):
+        assert await stored.count(table) == 0
+    assert "snippet" not in await _columns(database, "messages")
+    now = await stored.folder("Archive")
+    assert now == replace(
+        archive, uid_validity=None, uid_next=None, highest_modseq=None,
+        fetched_at=None, complete_at=None, synced_at=None,
+    )  # fmt: skip
+    with pytest.raises(LostOwnership):
+        await stored.writer.mark(archive, uid_next=None, highest_modseq=None, complete=True)
+
+    again = replace(stored, lease=await claim(database, stored.grant))
+    held = replace(held, sync=held_mailbox(again, held.sessions), since=datetime.now(UTC))
+    async with held.running():
+        assert sorted(await stored.subjects()) == sorted(map(str, (10, 11, 12, 20, 21, 22, 30, 31, 32, 40)))
+    found = await stored.find(_OLD)
+    assert found is not None
+    assert (found.thread_id, found.snippet) == ("the thread of before", "text 40")
+    assert (await stored.facts(), await stored.health()) == ([], [])
+    assert await stored.packs() == {row["id"] for row in await database.fetch("SELECT id FROM packs")}
+    assert "of-before" not in await stored.packs()
+    await database.close()
+
+
 def test_there_is_no_way_back() -> None:
     with pytest.raises(ConfigError):
         forward_only()
+
+
+_OLD = mail(40, headers="Message-ID: <40@x>\r\n")
+
+
+async def _mailbox_of_0005(database: Database, tmp_path: Path) -> Held:
+    """A mailbox of ten messages, of which one is stored and one was passed over, as 0005 had them."""
+    held = await held_by(database, tmp_path)
+    stored = held.stored
+    held.account.boxes["Archive"].deliver(_OLD)
+    await stored.folders("INBOX", "Archive", "Odd")
+    await stored.objects.put(pack_key("g", "of-before"), b"sealed")
+    await database.execute("INSERT INTO packs (grant_id, id, bytes) VALUES ('g', 'of-before', 6)")
+    await database.execute("INSERT INTO thread_links VALUES ('g', '40@x', 'the thread of before')")
+    await database.execute(
+        """INSERT INTO messages (grant_id, id, thread_id, message_id_header, date, subject, snippet, body, size, pack,
+                                 pack_offset, pack_length, folders, unread, starred, created_at)
+           VALUES ('g', $1, 'the thread of before', '40@x', 1, 'mail 40', 'text 40', $2, 1, 'of-before', 0, 6,
+                   ARRAY[$3], true, false, 1)""",
+        stored.id_of(_OLD), stored.key.pack(b'"text 40"', b"body:" + stored.id_of(_OLD).encode()),
+        stored.place("Archive"),
+    )  # fmt: skip
+    await database.execute(
+        "INSERT INTO placements (grant_id, folder_id, uid, message_id, date) VALUES ('g', $1, 4, $2, 1)",
+        stored.place("Archive"), stored.id_of(_OLD),
+    )  # fmt: skip
+    await database.execute(
+        """INSERT INTO passed_over (grant_id, folder_id, uid, reason, is_news, again_at)
+           VALUES ('g', $1, 1, 'refused', true, 'infinity')""",
+        stored.place("INBOX"),
+    )
+    await database.execute(
+        """UPDATE folders SET uid_validity = 1, origin = $1, uid_next = 5, highest_modseq = 9, fetched_at = now(),
+               complete_at = now(), synced_at = now()""",
+        stored.writer.origin,
+    )
+    await database.execute("UPDATE grants SET synced_at = now()")
+    return held
+
+
+async def _columns(database: Database, table: str) -> set[str]:
+    rows = await database.fetch("SELECT column_name FROM information_schema.columns WHERE table_name = $1", table)
+    return {row["column_name"] for row in rows}
+
+
+def _chain_up_to(revision: str, folder: Path) -> Path:
+    """The real chain, as it was when this revision was the newest."""
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in (folder / "versions").iterdir():
+        if file.name[:4] > revision:
+            file.unlink()
+    return folder
 
 
 def _write_chain(folder: Path, sql: str) -> None:

@@ -84,7 +84,7 @@ async def test_it_is_forgotten_with_its_folder(stored: Stored, how: str) -> None
 @pytest.mark.parametrize(
     "change",
     [
-        {"date": 2**70}, {"subject": "a\0b"}, {"subject": "\ud800"}, {"size": "x"}, {"snippet": 5},
+        {"date": 2**70}, {"subject": "a\0b"}, {"subject": "\ud800"}, {"size": "x"}, {"content": 5},
         {"addresses": (b"{", b"[]", b"[]", b"[]", b"[]")}, {"flags": frozenset({"a\0"})},
     ],
     ids=range(7),

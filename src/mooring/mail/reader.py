@@ -1,4 +1,4 @@
-"""Reading the stored copy: rows and sealed bodies into messages."""
+"""Reading the stored copy: rows and what is sealed in them into messages."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import msgspec
 from mooring.grants import Grant
 from mooring.large import beside
 from mooring.mail.cursors import read_cursor, write_cursor
-from mooring.mail.records import body_context, raw_context
+from mooring.mail.records import content_context, raw_context, snippet_and_body
 from mooring.mail.repository import listing, writing
 from mooring.mail.types import Folder, Message, MessageFilter
 from mooring.mail.writer import pack_key
@@ -67,11 +67,11 @@ class MailReader:
 
 
 def _weight(rows: Sequence[Record]) -> int:
-    """How much work it is to open these bodies, in bytes as ``beside`` counts them.
+    """How much work it is to open these rows, in bytes as ``beside`` counts them.
 
-    An ordinary page is opened faster than a thread takes it over: 256 KiB of sealed bodies are 2 to 4 ms.
+    An ordinary page is opened faster than a thread takes it over: 256 KiB of sealed content are 2 to 4 ms.
     """
-    return sum(len(row["body"]) for row in rows) // 4
+    return sum(len(row["content"]) for row in rows) // 4
 
 
 def _messages(rows: Sequence[Record], key: DataKey) -> list[Message]:
@@ -79,8 +79,9 @@ def _messages(rows: Sequence[Record], key: DataKey) -> list[Message]:
 
 
 def _message(row: Record, key: DataKey) -> Message:
-    (id_, grant_id, thread_id, subject, from_, to, cc, bcc, reply_to, date, unread, starred, snippet, body, folders,
+    (id_, grant_id, thread_id, subject, from_, to, cc, bcc, reply_to, date, unread, starred, content, folders,
      attachments, created_at) = row  # fmt: skip
+    snippet, body = snippet_and_body(key.unpack(content, content_context(id_)))
     return Message(
         id=id_,
         grant_id=grant_id,
@@ -95,7 +96,7 @@ def _message(row: Record, key: DataKey) -> Message:
         unread=unread,
         starred=starred,
         snippet=snippet,
-        body=msgspec.Raw(key.unpack(body, body_context(id_))),
+        body=msgspec.Raw(body),
         folders=folders,
         attachments=msgspec.Raw(attachments.encode()),
         created_at=created_at,

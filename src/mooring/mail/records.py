@@ -24,6 +24,7 @@ MAX_HEADER = 998
 """Bytes of a Message-ID that are told apart: those of the longest line (RFC 5322 §2.1.1)."""
 
 encode = msgspec.json.Encoder().encode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Record:
 
     Attributes:
         addresses: from, to, cc, bcc, reply_to as JSON.
-        body: as JSON, sealed with the grant's key.
+        content: snippet and body (``content_json``), sealed with the grant's key.
         offset, length: where the sealed raw message lies in its pack.
     """
 
@@ -58,10 +59,9 @@ class Record:
     received_at: int
     subject: str
     addresses: tuple[bytes, bytes, bytes, bytes, bytes]
-    snippet: str
     attachments: bytes
     has_attachments: bool
-    body: bytes = field(repr=False)
+    content: bytes = field(repr=False)
     size: int = 0
     offset: int = 0
     length: int = 0
@@ -113,9 +113,26 @@ def raw_context(identity: str) -> bytes:
     return b"raw:" + identity.encode()
 
 
-def body_context(identity: str) -> bytes:
-    """What a sealed body is bound to."""
-    return b"body:" + identity.encode()
+def content_context(identity: str) -> bytes:
+    """What sealed content is bound to.
+
+    It was ``body:`` while the body was sealed alone (before revision 0006): one is never opened as the other.
+    """
+    return b"content:" + identity.encode()
+
+
+def content_json(snippet: str, body: str) -> bytes:
+    """Snippet and body, each as JSON, parted by a newline: they are one value, so that a page unpacks but one.
+
+    JSON escapes the newlines of a string, so the first one is ours.
+    """
+    return b"\n".join((encode(snippet), encode(body)))
+
+
+def snippet_and_body(content: bytes) -> tuple[str, bytes]:
+    """What ``content_json`` was given: the snippet, and the body as the JSON that it is shown as."""
+    snippet, _, body = content.partition(b"\n")
+    return _decode_text(snippet), body
 
 
 def party_list(addresses: Sequence[Address]) -> list[Party]:
@@ -189,10 +206,9 @@ def _record(grant_id: str, identity: str, key: DataKey, arrival: Arrival, offset
             encode(party_list(parsed.bcc)),
             encode(party_list(parsed.reply_to)),
         ),
-        snippet=parsed.snippet,
         attachments=encode(attachment_list(grant_id, parsed.attachments)),
         has_attachments=any(not a.is_inline for a in parsed.attachments),
-        body=key.pack(encode(parsed.body), body_context(identity)),
+        content=key.pack(content_json(parsed.snippet, parsed.body), content_context(identity)),
         size=len(arrival.raw),
         offset=offset,
         length=length,

@@ -4,11 +4,22 @@ import random
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mooring.mail import Arrival, message_date, message_id, part_id, thread_headers
-from mooring.mail.records import FUTURE_S, MAX_HEADER, attachment_id, body_context, prepare, raw_context
+from mooring.mail.records import (
+    FUTURE_S,
+    MAX_HEADER,
+    attachment_id,
+    content_context,
+    content_json,
+    prepare,
+    raw_context,
+    snippet_and_body,
+)
 from mooring.protocols.mime import parse, part
-from mooring.vault import DataKey
+from mooring.vault import DataKey, VaultError
 
 KEY = DataKey(bytes(range(32)))
 NOW = 1_700_000_000
@@ -41,7 +52,8 @@ def test_everything_can_be_read_back_with_the_key() -> None:
         assert (record.id, record.size, record.offset) == (message_id("g", raw), len(raw), end)
         sealed = batch.pack[record.offset : record.offset + record.length]
         assert KEY.unpack(sealed, raw_context(record.id)) == raw
-        assert msgspec.json.decode(KEY.unpack(record.body, body_context(record.id))) == parse(raw).body
+        snippet, body = snippet_and_body(KEY.unpack(record.content, content_context(record.id)))
+        assert (snippet, msgspec.json.decode(body)) == (parse(raw).snippet, parse(raw).body)
         end += record.length
     assert end == len(batch.pack)
 
@@ -49,8 +61,20 @@ def test_everything_can_be_read_back_with_the_key() -> None:
 def test_nothing_readable_is_in_a_pack_or_a_repr() -> None:
     secret = b"a-word-that-is-nowhere-to-be-found"
     batch = prepare("g", KEY, [arrival(b"Subject: s\r\n\r\n" + secret)])
-    assert secret not in batch.pack + batch.records[0].body
+    assert secret not in batch.pack + batch.records[0].content
     assert secret.decode() not in repr(batch) + repr(arrival(secret))
+
+
+@given(st.text(), st.text())
+def test_snippet_and_body_are_parted_where_they_were_joined(snippet: str, body: str) -> None:
+    found, shown = snippet_and_body(content_json(snippet, body))
+    assert (found, shown) == (snippet, msgspec.json.encode(body))
+
+
+def test_a_body_that_was_sealed_alone_is_never_taken_for_content() -> None:
+    identity = message_id("g", b"x")
+    with pytest.raises(VaultError):
+        KEY.unpack(KEY.pack(msgspec.json.encode("x"), b"body:" + identity.encode()), content_context(identity))
 
 
 def test_attachments_are_found_again_by_their_ids() -> None:

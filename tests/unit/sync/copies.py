@@ -135,7 +135,7 @@ class Copy(MailWriter):
 def _record(arrival: Arrival) -> Record:
     return Record(
         id="", uid=arrival.uid, flags=arrival.flags, headers=ThreadHeaders("", ()), date=0, received_at=0, subject="",
-        addresses=(b"", b"", b"", b"", b""), snippet="", attachments=b"", has_attachments=False, body=b"",
+        addresses=(b"", b"", b"", b"", b""), attachments=b"", has_attachments=False, content=b"",
     )  # fmt: skip
 
 

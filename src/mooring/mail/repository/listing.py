@@ -9,7 +9,7 @@ from mooring.store import Database, Record
 
 _MESSAGE = """
 m.id, m.grant_id, m.thread_id, m.subject, m."from"::text, m."to"::text, m.cc::text, m.bcc::text, m.reply_to::text,
-m.date, m.unread, m.starred, m.snippet, m.body, m.folders, m.attachments::text, m.created_at
+m.date, m.unread, m.starred, m.content, m.folders, m.attachments::text, m.created_at
 """
 
 

@@ -25,7 +25,7 @@ f.uid_next, f.highest_modseq, f.fetched_at, f.complete_at, f.synced_at, f.error
 """
 _MESSAGE_COLUMNS = (
     "grant_id", "id", "thread_id", "message_id_header", "date", "subject", "from", "to", "cc", "bcc", "reply_to",
-    "snippet", "attachments", "has_attachments", "body", "size", "pack", "pack_offset", "pack_length", "folders",
+    "attachments", "has_attachments", "content", "size", "pack", "pack_offset", "pack_length", "folders",
     "unread", "starred", "created_at",
 )  # fmt: skip
 
@@ -242,7 +242,7 @@ async def insert_messages(
         records=[
             (
                 grant_id, r.id, threads[r.id], r.headers.own, r.date, r.subject, *map(msgspec.Raw, r.addresses),
-                r.snippet, msgspec.Raw(r.attachments), r.has_attachments, r.body, r.size, batch.pack_id, r.offset,
+                msgspec.Raw(r.attachments), r.has_attachments, r.content, r.size, batch.pack_id, r.offset,
                 r.length, [folder_id], r.unread, r.starred, now,
             )
             for r in records
