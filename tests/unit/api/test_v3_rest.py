@@ -88,6 +88,25 @@ async def test_a_grant_is_changed(world: World, v3: httpx.AsyncClient) -> None:
     assert ("update", "g1", None, ()) in world.grants.calls
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v3/connect/custom", {"provider": "imap", "settings": SETTINGS}),
+        ("PATCH", "/v3/grants/g1", {"scope": []}),
+        ("PUT", "/v3/webhooks/w1", {"status": "pause"}),
+        ("POST", "/v3/webhooks/w1/dead-letters/resend", {"grant_id": "g1"}),
+        ("POST", "/v3/webhooks/mock-payload", {"trigger_type": "message.created"}),
+    ],
+)
+async def test_a_field_that_a_body_does_not_have_is_named(
+    v3: httpx.AsyncClient, method: str, path: str, body: dict[str, object]
+) -> None:
+    await v3.post("/v3/webhooks", json={"trigger_types": ["message.created"], "webhook_url": "https://b.example/"})
+    answer = await v3.request(method, path, json={**body, "nonsense": 1})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_request_error")
+    assert "unknown field `nonsense`" in answer.json()["error"]["message"]
+
+
 async def test_a_grant_is_deleted(world: World, v3: httpx.AsyncClient) -> None:
     answer = await v3.delete("/v3/grants/g1")
     assert answer.json() == {"request_id": answer.headers["x-request-id"]}
