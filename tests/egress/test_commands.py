@@ -105,6 +105,30 @@ async def test_without_a_configuration_it_says_how_to_get_one(tmp_path: Path) ->
     assert (error["message"], error["hint"]) == ("mooring.toml cannot be read: Is a directory", "")
 
 
+async def test_an_application_whose_pools_are_missing_is_told_so_with_what_to_write(
+    installed: Path, database: Database
+) -> None:
+    def app(*words: str) -> subprocess.CompletedProcess[str]:
+        words = (sys.executable, "-m", "mooring", "app", *words, "--json")
+        return subprocess.run(words, cwd=installed, capture_output=True, text=True, timeout=60)
+
+    elsewhere = await asyncio.to_thread(app, "create", "--name", "X", "--region", "eu")
+    assert elsewhere.returncode == 0
+    static, dynamic = [line for line in elsewhere.stderr.splitlines() if line.startswith("warning: ")]
+    assert "declares no pool v3-eu-static: connecting an account" in static
+    assert "declares no pool v3-eu-dynamic: its accounts are not synchronised" in dynamic
+    assert '[[egress.pool]] with generation = "v3", region = "eu", kind = "dynamic"' in elsewhere.stderr
+
+    here = await asyncio.to_thread(app, "create", "--name", "Y")
+    identity = json.loads(here.stdout)["application_id"]
+    assert "declares no pool v3-us-dynamic" in here.stderr
+    assert "v3-us-static" not in here.stderr
+    assert (await asyncio.to_thread(app, "set-static-ips", identity, "on")).stderr == ""
+    off = await asyncio.to_thread(app, "set-static-ips", identity, "off")
+    assert (off.returncode, json.loads(off.stdout)["static_ips"]) == (0, "off")
+    assert "declares no pool v3-us-dynamic" in off.stderr
+
+
 async def test_with_an_address_that_is_not_here_the_two_that_are_asked_then_run_and_say_so(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
