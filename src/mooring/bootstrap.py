@@ -21,6 +21,7 @@ from mooring.egress import (
     Ledger,
     SharedResolver,
     arm_tripwire,
+    check_kernel,
     check_plumbing,
     database_endpoints,
     listener_endpoints,
@@ -114,17 +115,25 @@ def served_pools(config: Config, environments: Sequence[str] | None) -> tuple[Po
 
 @asynccontextmanager
 async def open_installation(
-    config: Config, *, environments: Sequence[str] | None = None, clock: Clock | None = None
+    config: Config,
+    *,
+    environments: Sequence[str] | None = None,
+    clock: Clock | None = None,
+    plumbed: bool = True,
 ) -> AsyncGenerator[Installation]:
     """The installation, ready to work, for as long as the block lasts.
 
     Args:
         environments: those that this process leaves by; None: all that are declared.
+        plumbed: whether every address that is bound must be there; False is for who asks which are not.
     Raises:
         ConfigError, StoreUnavailable.
     """
     pools = served_pools(config, environments)
-    check_plumbing(pools)
+    if plumbed:
+        check_plumbing(pools)
+    else:
+        check_kernel()
     async with AsyncExitStack() as stack:
         url = config.database.url
         if config.database.embedded is not None:

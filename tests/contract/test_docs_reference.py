@@ -11,12 +11,14 @@ from typer.main import get_command
 
 from mooring import errors
 from mooring.api import http
+from mooring.api.connecting import SETTINGS
 from mooring.api.limits import RATES
 from mooring.cli.main import cli
 from mooring.config import load_config
 from mooring.config.egress import RawPool, RawSource
 from mooring.config.loader import ENVIRONMENT_PREFIX
 from mooring.config.sections import File
+from mooring.grants import parse_settings
 from mooring.send import OutcomeUnknown
 from mooring.webhooks import CATALOGUE
 from tests.contract.documents import ROOT, code, document, source_files
@@ -215,6 +217,27 @@ def test_every_rfc_that_is_cited_stands_there() -> None:
     for number, verdict in written.items():
         assert verdict.startswith(("Yes", "Partial: ")), number
         assert f"/rfc{number})" in next(row[0] for row in rows if row[0].startswith(f"[{number}]"))
+
+
+class Asked(dict[str, Any]):
+    """Settings that remember which keys were looked for."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        super().__init__(known)
+        self.keys_asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.keys_asked.add(key)
+        return super().get(key, default)
+
+
+def test_every_key_of_an_accounts_settings_stands_there() -> None:
+    least = {"imap_host": "a.test", "imap_username": "b", "imap_password": "c", "smtp_host": "a.test"}
+    by_url, by_host = Asked({**least, "caldav_url": "https://a.test/"}), Asked({**least, "caldav_host": "a.test"})
+    for settings in (by_url, by_host):
+        parse_settings(settings)
+    written = {row[0].strip("`") for row in document("docs/contract.md").rows() if len(row) == 4}
+    assert by_url.keys_asked | by_host.keys_asked == written == set(SETTINGS)
 
 
 def test_every_statement_that_is_cited_stands_there() -> None:

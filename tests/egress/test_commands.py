@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from mooring.net.listener import free_port
-from tests.egress.exits import SOURCES, bound
+from mooring.store import Database
+from tests.egress.exits import SERVER, SOURCES, STATIC, UNPLUMBED, bound
 from tests.egress.test_check import configuration
 
 LONG = replace(bound(SOURCES[0]), name="a-source-of-a-pool-" + "with-a-long-name-" * 12)
@@ -102,3 +103,69 @@ async def test_without_a_configuration_it_says_how_to_get_one(tmp_path: Path) ->
     (tmp_path / "mooring.toml").mkdir()
     error = failure(await run(tmp_path, "list", "--json"))
     assert (error["message"], error["hint"]) == ("mooring.toml cannot be read: Is a directory", "")
+
+
+async def test_an_application_whose_pools_are_missing_is_told_so_with_what_to_write(
+    installed: Path, database: Database
+) -> None:
+    def app(*words: str) -> subprocess.CompletedProcess[str]:
+        words = (sys.executable, "-m", "mooring", "app", *words, "--json")
+        return subprocess.run(words, cwd=installed, capture_output=True, text=True, timeout=60)
+
+    elsewhere = await asyncio.to_thread(app, "create", "--name", "X", "--region", "eu")
+    assert elsewhere.returncode == 0
+    static, dynamic = [line for line in elsewhere.stderr.splitlines() if line.startswith("warning: ")]
+    assert "declares no pool v3-eu-static: connecting an account" in static
+    assert "declares no pool v3-eu-dynamic: its accounts are not synchronised" in dynamic
+    assert '[[egress.pool]] with generation = "v3", region = "eu", kind = "dynamic"' in elsewhere.stderr
+
+    here = await asyncio.to_thread(app, "create", "--name", "Y")
+    identity = json.loads(here.stdout)["application_id"]
+    assert "declares no pool v3-us-dynamic" in here.stderr
+    assert "v3-us-static" not in here.stderr
+    assert (await asyncio.to_thread(app, "set-static-ips", identity, "on")).stderr == ""
+    off = await asyncio.to_thread(app, "set-static-ips", identity, "off")
+    assert (off.returncode, json.loads(off.stdout)["static_ips"]) == (0, "off")
+    assert "declares no pool v3-us-dynamic" in off.stderr
+
+
+async def test_with_an_address_that_is_not_here_the_two_that_are_asked_then_run_and_say_so(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    lost, here = bound("203.0.113.9", name="lost", local=UNPLUMBED), bound(SOURCES[0])
+    (tmp_path / "mooring.toml").write_text(configuration(database_url, lost, here))
+    done = await run(tmp_path, "check", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    first, second = json.loads(done.stdout)
+    assert (first["source"], first["ok"], second["source"], second["ok"]) == ("lost", False, here.name, True)
+    assert f"{UNPLUMBED} is not an address of this host" in first["verdict"]
+    assert "corrects the source's `via`" in first["verdict"]
+
+    await database.execute("INSERT INTO organisations (id, name) VALUES ('o', 'o')")
+    await database.execute(
+        """INSERT INTO applications (id, organisation_id, name, generation, region, static_ips)
+           VALUES ('a', 'o', 'a', 'v3', 'us', 'on')"""
+    )
+    await database.execute(
+        """INSERT INTO grants (id, application_id, provider, email, mail_domain, subject, environment, settings,
+                               credentials, data_key)
+           VALUES ('g', 'a', 'imap', 'ann@b.test', 'b.test', 's', 'static', $1, '', '')""",
+        {"imap": {"host": SERVER, "port": 993, "username": "ann"}},
+    )
+    for source, plumbed in ((lost, False), (here, True)):
+        await database.execute("DELETE FROM assignments")
+        await database.execute(
+            "INSERT INTO assignments (subject, environment, family, source) VALUES ('s', $1, 4, $2)",
+            str(STATIC),
+            source.name,
+        )
+        done = await run(tmp_path, "explain", "g", "--json")
+        (route,) = json.loads(done.stdout)
+        assert (done.returncode, route["source"], route["plumbed"]) == (0, source.name, plumbed)
+        assert (f"{UNPLUMBED} is not an address of this host" in route["reason"]) is not plumbed
+
+    worker = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "mooring", "worker"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert worker.returncode == 1
+    assert worker.stderr.startswith(f"error: the source lost of the pool v3-us-static binds {UNPLUMBED}")

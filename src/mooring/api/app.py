@@ -12,6 +12,7 @@ from mooring.api.http import answer_error
 from mooring.api.limits import Limits
 from mooring.api.openapi import docs_routes
 from mooring.api.options import options_routes
+from mooring.api.queries import only_declared
 from mooring.api.services import Services
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def create_app(services: Services, *, rate_limits: bool = True) -> "ASGIApp":
     routes = (*routes, *docs_routes(routes))
     routed = Litestar(
         route_handlers=[*options_routes(routes), *routes],
+        guards=[only_declared],
         exception_handlers={Exception: answer_error},
         state=State({"services": services, "limits": Limits(services.clock, on=rate_limits)}),
         request_max_body_size=JSON_LIMIT,

@@ -1,13 +1,50 @@
 """What both generations say when an account is connected."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from mooring.api.callers import address_of, user_agent_of
 from mooring.api.doors import Req
 from mooring.errors import InvalidRequest
-from mooring.grants import ConnectRequest, Credentials, Grant, Settings, as_request, parse_settings
+from mooring.grants import (
+    CALDAV_PORT,
+    IMAP_PORT,
+    SMTP_PORT,
+    ConnectRequest,
+    Credentials,
+    Grant,
+    Settings,
+    TlsMode,
+    as_request,
+    parse_settings,
+)
 
 IMAP = "imap"
+
+_TEXT, _PORT, _TLS = {"type": "string"}, {"type": "integer"}, {"type": "string", "enum": [*TlsMode]}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "email": _TEXT,
+    "imap_host": _TEXT,
+    "imap_port": {**_PORT, "default": IMAP_PORT},
+    "imap_username": _TEXT,
+    "imap_password": _TEXT,
+    "imap_tls": _TLS,
+    "smtp_host": _TEXT,
+    "smtp_port": {**_PORT, "default": SMTP_PORT},
+    "smtp_username": _TEXT,
+    "smtp_password": _TEXT,
+    "smtp_tls": _TLS,
+    "caldav_url": _TEXT,
+    "caldav_host": _TEXT,
+    "caldav_port": {**_PORT, "default": CALDAV_PORT},
+    "caldav_username": _TEXT,
+    "caldav_password": _TEXT,
+}
+"""What ``parse_settings`` reads, as JSON Schema: for people, since it is read there, and more leniently."""
+
+SettingsBody = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"properties": SETTINGS})]
 
 _NOT_AT_HAND = Credentials("*")
 """Where a password would be tried can be told without it."""

@@ -27,6 +27,7 @@ class Doc:
 
     Attributes:
         answer: the type of the whole body, or a media type where it is not JSON.
+        query: its query parameters; refused: those that the SDKs send as well, and that we do not support.
         body: the type of the request's body, or None.
         secured: whether it asks who is calling.
     """
@@ -34,6 +35,7 @@ class Doc:
     answer: Any
     status: int
     query: tuple[str, ...]
+    refused: tuple[str, ...]
     body: Any
     secured: bool
 
@@ -44,6 +46,7 @@ def door(
     *,
     answer: Any,
     query: tuple[str, ...] = (),
+    refused: tuple[str, ...] = (),
     body: Any = None,
     status: int = 200,
     body_limit: int = JSON_LIMIT,
@@ -54,7 +57,7 @@ def door(
     Args:
         body_limit: bytes; more is answered 413.
     """
-    doc = Doc(answer=answer, status=status, query=query, body=body, secured=secured)
+    doc = Doc(answer=answer, status=status, query=query, refused=refused, body=body, secured=secured)
     return cast(
         "Callable[[Handler], HTTPRouteHandler]",
         HTTPRouteHandler(

@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 
-from mooring.api.doors import Req
+from mooring.api.doors import Doc, Req
 from mooring.errors import InvalidRequest
 
 T = TypeVar("T")
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 MAX_PARAMETERS = 200
 DEFAULT_LIMIT = 50
@@ -145,11 +148,26 @@ class Query:
         """The top-level fields to show; None shows all."""
         return frozenset(self.many("select")) or None
 
-    def refuse(self, names: Sequence[str]) -> None:
+    def refuse(self, names: Sequence[str], hint: str = "") -> None:
         """Refuse filters that we do not have: leaving one out would answer another question."""
         for name in names:
             if name in self._values:
-                raise InvalidRequest(f"The query parameter {name!r} is not supported here.")
+                raise InvalidRequest(f"The query parameter {name!r} is not supported here.", hint=hint)
+
+    def only(self, known: Sequence[str], refused: Sequence[str]) -> None:
+        """Refuse whatever is not known here, and say of what others know that we do not have it."""
+        hint = f"Here are: {', '.join(known)}." if known else "This path takes none."
+        self.refuse(refused, hint)
+        for name in self._values:
+            if name not in known:
+                raise InvalidRequest(f"There is no query parameter {name[:50]!r} here.", hint=hint)
+
+
+async def only_declared(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard of every route: of v3, a query holds what the route declares, and nothing else."""
+    doc, raw = handler.opt.get("doc"), connection.scope["query_string"]
+    if raw and isinstance(doc, Doc) and connection.scope["path"].startswith("/v3/"):
+        Query(raw).only(doc.query, doc.refused)
 
 
 def query_of(request: Req) -> Query:

@@ -105,15 +105,23 @@ async def submission_of(request: Req) -> Submission:
 
 
 def idempotency_key_of(request: Req) -> str | None:
-    """The caller's Idempotency-Key.
+    """The caller's Idempotency-Key, if the request has one.
 
     Raises:
-        InvalidIdempotencyKey: it is too long, or not printable ASCII.
+        InvalidIdempotencyKey: it is empty, too long, or not printable ASCII.
     """
-    key = request.headers.get("idempotency-key", "").strip()
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    key = header.strip()
+    if not key:
+        raise InvalidIdempotencyKey(
+            "The Idempotency-Key is empty, so it would not keep a repeated request from sending again.",
+            hint="Send a key of this message's own, or leave the header out.",
+        )
     if len(key) > MAX_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
         raise InvalidIdempotencyKey(f"An Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY} printable ASCII characters.")
-    return key or None
+    return key
 
 
 def parties(written: PartyList) -> tuple[Party, ...]:

@@ -8,12 +8,14 @@ expanded; it knows no server and dials nobody. Start at ``types.py``; what one o
 from mooring.calendars.held import HeldSeries
 from mooring.calendars.reader import CalendarReader
 from mooring.calendars.records import calendar_id, calendars_of, split_id
-from mooring.calendars.series import Series, series_of
+from mooring.calendars.series import DAY_S, LONGEST_S, Series, series_of
 from mooring.calendars.types import Calendar, Event, EventPage, EventQuery
 from mooring.calendars.views import CalendarView, calendar_view
 from mooring.calendars.writer import CalendarWriter
 
 __all__ = [
+    "DAY_S",
+    "LONGEST_S",
     "Calendar",
     "CalendarReader",
     "CalendarView",

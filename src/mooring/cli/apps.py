@@ -18,7 +18,14 @@ from mooring.cli.output import (
     show_json,
     show_table,
 )
-from mooring.config import Generation
+from mooring.config import Config, Generation
+from mooring.egress import Traffic, kind_for
+
+_STOPPED = {
+    Traffic.AUTH: "connecting an account of this application is answered with 503.",
+    Traffic.SYNC: "its accounts are not synchronised, and live reads and sending are answered with 503.",
+}
+"""What goes wrong where there is no pool for a class of traffic, and those that leave as it does."""
 
 cli = typer.Typer(help="Applications: make them, list them, switch their static addresses.", no_args_is_help=True)
 
@@ -47,17 +54,14 @@ def create(
 ) -> None:
     """Make an application. Its secret is shown this once."""
 
-    async def work() -> tuple[NewApplication, bool]:
+    async def work() -> tuple[NewApplication, Config]:
         settings = read_config(config)
-        made = Generation(generation)
         async with open_installation(settings, environments=[]) as installation:
-            new = await installation.applications.create(name=name, generation=made, region=region)
-        pools = {(pool.environment.generation, pool.environment.region) for pool in settings.egress.pools}
-        return new, (made, region) in pools
+            new = await installation.applications.create(name=name, generation=Generation(generation), region=region)
+        return new, settings
 
-    new, has_pool = run(work(), json=json)
-    if not has_pool:
-        errors.print(f"No pool is declared for {generation} in {region}: until one is, this application dials nobody.")
+    new, settings = run(work(), json=json)
+    _warn_of_missing_pools(new.application, settings)
     if json:
         labels = secret_labels(new.application)
         show_json({labels[0]: new.application.id, labels[1]: new.secret})
@@ -108,15 +112,37 @@ def set_static_ips(
 ) -> None:
     """Switch an application's static addresses on or off, and place its accounts accordingly."""
 
-    async def work() -> tuple[Application, list[str]]:
-        async with open_installation(read_config(config), environments=[]) as installation:
-            return await installation.grants.switch_static_ips(application, StaticIps(state))
+    async def work() -> tuple[Application, list[str], Config]:
+        settings = read_config(config)
+        async with open_installation(settings, environments=[]) as installation:
+            return *await installation.grants.switch_static_ips(application, StaticIps(state)), settings
 
-    changed, moved = run(work(), json=json)
+    changed, moved, settings = run(work(), json=json)
+    _warn_of_missing_pools(changed, settings)
     if json:
         show_json({**_as_json(changed), "moved": moved})
         return
     console.print(f"Static IPs of {changed.name} are {changed.static_ips}; {len(moved)} accounts were placed anew.")
+
+
+def _warn_of_missing_pools(application: Application, config: Config) -> None:
+    """Say which pools this application needs as it is, and the configuration does not declare."""
+    declared = {pool.environment for pool in config.egress.pools}
+    for traffic, stopped in _STOPPED.items():
+        kind = kind_for(
+            traffic,
+            generation=application.generation,
+            feature_on=application.feature_on,
+            placement=application.placement,
+        )
+        missing = application.environment(kind)
+        if missing not in declared:
+            errors.print(f"[bold yellow]warning:[/] {config.path} declares no pool {missing}: {stopped}")
+            errors.print(
+                f'→ Add a [[egress.pool]] with generation = "{missing.generation}", region = "{missing.region}",'
+                f' kind = "{missing.kind}" and its sources; then start Mooring again.',
+                markup=False,
+            )
 
 
 def _as_json(application: Application) -> dict[str, str]:

@@ -9,7 +9,7 @@ from mooring.bootstrap import open_installation
 from mooring.cli.grants import find_grant, show_ledger
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
 from mooring.config import Config, parse_duration, starter_toml
-from mooring.egress import LedgerEntry, SourceCheck, Traffic, check_sources, host_addresses
+from mooring.egress import LedgerEntry, Route, SourceCheck, Traffic, check_sources, host_addresses, lacking
 from mooring.errors import Conflict, InvalidRequest
 from mooring.grants import way_of
 
@@ -99,7 +99,7 @@ def check(
 
     async def work() -> list[SourceCheck]:
         settings = read_config(config)
-        async with open_installation(settings) as installation:
+        async with open_installation(settings, plumbed=False) as installation:
             return await check_sources(installation.dialer, settings.egress.pools, reflector)
 
     checks = run(work(), json=json)
@@ -160,7 +160,7 @@ def explain(
     """Say by which source an account's next connection would leave, and why, without dialling."""
 
     async def work() -> list[dict[str, Any]]:
-        async with open_installation(read_config(config)) as installation:
+        async with open_installation(read_config(config), plumbed=False) as installation:
             found = await find_grant(installation, grant)
             server = found.settings.smtp if traffic is Traffic.SEND else found.settings.imap
             if server is None:
@@ -177,7 +177,8 @@ def explain(
                     "source": route.source.name,
                     "address": str(route.source.address),
                     "via": str(route.source.via),
-                    "reason": route.reason,
+                    "reason": _because(route),
+                    "plumbed": lacking(route.source) is None,
                 }
                 for route in routes
             ]
@@ -194,6 +195,14 @@ def explain(
         ],
         empty="There is no way.",
     )
+
+
+def _because(route: Route) -> str:
+    """Why it is this source, and what keeps a dial from leaving by it."""
+    missing = lacking(route.source)
+    if missing is None:
+        return route.reason
+    return f"{route.reason}; it is not plumbed: {missing} is not an address of this host, so nothing would be dialled"
 
 
 def _server(route: dict[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from mooring.cli import apps, demo, egress, grants, keys, processes, up, webhooks
-from mooring.cli.output import show_json
+from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
     name="mooring",
@@ -15,6 +17,23 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"mooring {version('mooring')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What the command line takes before a command."""
+
+
 cli.command("up")(up.up)
 cli.command("api")(processes.api)
 cli.command("worker")(processes.worker)

@@ -1,6 +1,7 @@
 """How commands speak: results on standard output, everything else on standard error."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -51,6 +52,8 @@ def read_config(path: Path) -> Config:
 def run(work: Coroutine[Any, Any, T], *, json: bool = False) -> T:
     """Run a command's work; what Mooring can explain ends it with a sentence and status 1, without a traceback."""
     configure_logging(json=json)
+    # The loop answers a Ctrl-C from here on, if it finds Python's own handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return asyncio.run(work)
     except MooringError as e:

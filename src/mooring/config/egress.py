@@ -159,16 +159,39 @@ def _pool(raw: RawPool, index: int, sources: dict[str, SourceConfig], refuse: Re
 
 
 def _refuse_overlaps(pools: list[PoolConfig], refuse: Refuse) -> None:
-    """No address in two environments (S1, S4), but for a webhook pool that shares with a dynamic one of its region."""
+    """No address in two environments (S1, S4), but for a webhook pool that shares with a dynamic one of its region.
+
+    Nor one that two environments bind: whatever a NAT is said to make of it, the far side sees both as the same.
+    """
     for (_, a), (index, b) in combinations(enumerate(pools), 2):
-        shared = {s.address for s in a.sources} & {s.address for s in b.sources}
-        if shared and not _may_share(a.environment, b.environment):
-            address = min(str(item) for item in shared)
+        if _may_share(a.environment, b.environment):
+            continue
+        where = ("egress", "pool", index, "sources")
+        if address := _lowest(_published(a) & _published(b)):
             raise refuse(
-                ("egress", "pool", index, "sources"),
+                where,
                 f"{address} is in {a.environment} and in {b.environment}",
                 "An address is of one environment only: who allows one list must not admit another.",
             )
+        if local := _lowest(_bound(a) & _bound(b)):
+            raise refuse(
+                where,
+                f"{local} is bound in {a.environment} and in {b.environment}, so both would leave from one address",
+                "A NAT maps an address to one other: give each environment a local address of its own (`via`).",
+            )
+
+
+def _published(pool: PoolConfig) -> set[IPAddress]:
+    return {source.address for source in pool.sources}
+
+
+def _bound(pool: PoolConfig) -> set[IPAddress]:
+    return {source.via.local for source in pool.sources if source.via.local is not None}
+
+
+def _lowest(addresses: set[IPAddress]) -> str:
+    """One of these, always the same, or ""."""
+    return min(map(str, addresses), default="")
 
 
 def _may_share(a: EnvironmentName, b: EnvironmentName) -> bool:

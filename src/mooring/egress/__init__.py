@@ -10,7 +10,15 @@ from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
 from mooring.egress.names import SharedResolver
-from mooring.egress.plumbing import arm_tripwire, check_plumbing, database_endpoints, host_addresses, listener_endpoints
+from mooring.egress.plumbing import (
+    arm_tripwire,
+    check_kernel,
+    check_plumbing,
+    database_endpoints,
+    host_addresses,
+    lacking,
+    listener_endpoints,
+)
 from mooring.egress.repository import forget_sources, release_sources, resume_sources
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
@@ -30,6 +38,7 @@ __all__ = [
     "SourceCheck",
     "Traffic",
     "arm_tripwire",
+    "check_kernel",
     "check_plumbing",
     "check_sources",
     "database_endpoints",
@@ -37,6 +46,7 @@ __all__ = [
     "host_addresses",
     "http_client",
     "kind_for",
+    "lacking",
     "listener_endpoints",
     "release_sources",
     "resume_sources",

@@ -64,7 +64,11 @@ async def try_out(source: SourceConfig, *, resolve: Resolver, timeouts: Timeouts
     via = source.via
     if via.local is not None:
         if not is_local(via.local):
-            raise SourceUnavailable(f"{via.local} is not an address of this host", reason="unplumbed")
+            raise SourceUnavailable(
+                f"{via.local} is not an address of this host",
+                reason="unplumbed",
+                hint="The operator adds it to an interface, or corrects the source's `via`.",
+            )
         return
     sock = await _connect_proxy(source, resolve, timeouts)
     try:

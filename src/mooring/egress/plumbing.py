@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from mooring.config import Carrier, Host, PoolConfig
+from mooring.config import Carrier, Host, IPAddress, PoolConfig, SourceConfig
 from mooring.egress.names import SharedResolver
 from mooring.errors import ConfigError, NetworkError
 from mooring.net import tripwire
@@ -23,25 +23,40 @@ def check_plumbing(pools: Iterable[PoolConfig]) -> None:
     """Refuse to start with an address to bind that this host lacks.
 
     Raises:
-        ConfigError: naming the source, the address and the remedy; or that the kernel is set to bind
-            addresses it does not have, which would turn a clean refusal into silence.
+        ConfigError: naming the source, the address and the remedy; or what ``check_kernel`` says.
     """
     bound = [(pool, s) for pool in pools for s in pool.sources if s.via.carrier is Carrier.BIND]
     for pool, source in bound:
-        local = source.via.local
-        if local is not None and not is_local(local):
+        local = lacking(source)
+        if local is not None:
             raise ConfigError(
                 f"the source {source.name} of the pool {pool.environment} binds {local}, "
                 "which is not an address of this host",
                 hint=f"Add it (ip addr add {local}/{local.max_prefixlen} dev …), or correct the source's `via`.",
             )
-    for path in _NONLOCAL_BIND if bound else ():
+    if bound:
+        check_kernel()
+
+
+def check_kernel() -> None:
+    """Refuse to work where the kernel binds addresses that it does not have: nothing would tell a missing one.
+
+    Raises:
+        ConfigError.
+    """
+    for path in _NONLOCAL_BIND:
         if path.exists() and path.read_text().strip() == "1":
             raise ConfigError(
                 f"{path} is 1, so the kernel would bind addresses that this host does not have",
                 hint=f"Set it to 0 (sysctl -w net.{path.parent.name}.{path.name}=0): "
                 "a missing address must be an error, not silence.",
             )
+
+
+def lacking(source: SourceConfig) -> IPAddress | None:
+    """The address that a source binds and this host does not have, if that is so."""
+    local = source.via.local
+    return local if local is not None and not is_local(local) else None
 
 
 def host_addresses() -> Host:

@@ -10,7 +10,15 @@ from mooring.grants.keys import Keys
 from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_status, set_sync_health
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
-from mooring.grants.settings import as_request, mail_domain, parse_settings, settings_as_api
+from mooring.grants.settings import (
+    CALDAV_PORT,
+    IMAP_PORT,
+    SMTP_PORT,
+    as_request,
+    mail_domain,
+    parse_settings,
+    settings_as_api,
+)
 from mooring.grants.types import (
     CalendarServer,
     ConnectRequest,
@@ -26,6 +34,9 @@ from mooring.grants.verify import calendar_attempt
 from mooring.grants.ways import Way, way_of, way_to_authenticate
 
 __all__ = [
+    "CALDAV_PORT",
+    "IMAP_PORT",
+    "SMTP_PORT",
     "Attempt",
     "CalendarServer",
     "ConnectRequest",

@@ -16,6 +16,8 @@ from mooring.ids import digest_id
 IMAP_PORT = 993
 SMTP_PORT = 465
 """Implicit TLS, as RFC 8314 §3 recommends, where no port is named."""
+CALDAV_PORT = 443
+"""HTTPS, which is the only way to calendars."""
 
 MAX_HOST = 253
 """Characters (RFC 1035 §2.3.4, without the trailing dot)."""
@@ -150,7 +152,7 @@ def _smtp(raw: dict[str, Any], imap: Server) -> Server | None:
 def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
     url = _optional(raw, "caldav_url")
     if not url and _optional(raw, "caldav_host"):
-        port = _port(raw, "caldav_port", 443)
+        port = _port(raw, "caldav_port", CALDAV_PORT)
         host = _host(raw, "caldav_host")
         url = f"https://[{host}]:{port}/" if ":" in host else f"https://{host}:{port}/"
     if not url:

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 
-from mooring.calendars import Calendar, CalendarReader, Event, EventPage, EventQuery, split_id
+from mooring.calendars import DAY_S, LONGEST_S, Calendar, CalendarReader, Event, EventPage, EventQuery, split_id
 from mooring.clock import Clock
 from mooring.errors import InvalidRequest, NotFound
 from mooring.grants import Grant, Keys
@@ -55,10 +55,9 @@ class Calendars:
 
         Raises:
             NotFound: no such calendar.
-            InvalidRequest: start is not before end, or the cursor is none.
+            InvalidRequest: start is not before end, or more than LONGEST_S; or the cursor is none.
         """
-        if query.start is not None and query.end is not None and query.start >= query.end:
-            raise InvalidRequest("start must be before end.")
+        _check_window(query.start, query.end)
         calendar = await self.calendar(grant, calendar_id)
         now = int(self._clock.now().timestamp())
         if calendar.fetched_at is None:
@@ -81,6 +80,19 @@ class Calendars:
         if found is None:
             raise NotFound(f"This calendar has no event {event_id!r}.")
         return found
+
+
+def _check_window(start: int | None, end: int | None) -> None:
+    """Series that never end are expanded over ten years at most, and a list with some left out would not say so."""
+    if start is None or end is None:
+        return
+    if start >= end:
+        raise InvalidRequest("start must be before end.")
+    if end - start > LONGEST_S:
+        raise InvalidRequest(
+            f"From start to end are more than {LONGEST_S // DAY_S} days (ten years).",
+            hint="Ask for less at once, or leave start or end out: what does not recur for ever is then listed whole.",
+        )
 
 
 def _require_server(grant: Grant) -> None:

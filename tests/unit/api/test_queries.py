@@ -1,16 +1,25 @@
 """Query parameters in every spelling that the SDKs use; what cannot be meant is refused."""
 
+import re
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nylas.models.attachments import FindAttachmentQueryParams
+from nylas.models.calendars import FindCalendarQueryParams, ListCalendarsQueryParams
+from nylas.models.events import FindEventQueryParams, ListEventQueryParams
+from nylas.models.folders import FindFolderQueryParams, ListFolderQueryParams
+from nylas.models.grants import ListGrantsQueryParams
+from nylas.models.messages import FindMessageQueryParams, ListMessagesQueryParams
 
 from mooring.api.queries import Query, paged, read_token, write_token
+from mooring.api.v3 import ROUTES
 from mooring.errors import InvalidRequest
 from mooring.mail import MessageFilter
-from tests.unit.api.fakes import World
+from tests.unit.api.fakes import V2_TOKEN, World
 
 
 @pytest.mark.parametrize(
@@ -182,3 +191,74 @@ async def test_what_the_list_of_messages_refuses(v3: httpx.AsyncClient, query: s
     answer = await v3.get(f"/v3/grants/g1/messages?{query}")
     assert answer.status_code == 400
     assert answer.json()["error"]["type"] == "api.invalid_request_error"
+
+
+@pytest.mark.parametrize("handler", ROUTES, ids=lambda handler: f"{handler.fn.__name__}")
+async def test_every_route_of_v3_refuses_what_it_does_not_declare(v3: httpx.AsyncClient, handler: Any) -> None:
+    [method] = handler.http_methods
+    for path in handler.paths:
+        answer = await v3.request(method, f"{re.sub(r'{[^}]*}', 'g1', path)}?limit=1&nonsense=1", json={})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_request_error")
+        known = handler.opt["doc"].query
+        unknown = "nonsense" if "limit" in known else "limit"
+        assert answer.json()["error"]["message"] == f"There is no query parameter {unknown!r} here. " + (
+            f"Here are: {', '.join(known)}." if known else "This path takes none."
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v3/grants", ListGrantsQueryParams),
+        ("/v3/grants/g1/messages", ListMessagesQueryParams),
+        ("/v3/grants/g1/messages/m1", FindMessageQueryParams),
+        ("/v3/grants/g1/folders", ListFolderQueryParams),
+        ("/v3/grants/g1/folders/inbox", FindFolderQueryParams),
+        ("/v3/grants/g1/calendars", ListCalendarsQueryParams),
+        ("/v3/grants/g1/calendars/cal1", FindCalendarQueryParams),
+        ("/v3/grants/g1/events", ListEventQueryParams),
+        ("/v3/grants/g1/events/ev1", FindEventQueryParams),
+        ("/v3/grants/g1/attachments/att1", FindAttachmentQueryParams),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_whatever_the_sdk_can_send_is_known_or_said_to_be_unsupported(
+    v3: httpx.AsyncClient, path: str, kind: Any
+) -> None:
+    # It turns its names in camel case into these before it sends them.
+    for name in filter(str.islower, kind.__annotations__):
+        answer = await v3.get(path, params={name: "1"})
+        if answer.status_code != 200:
+            assert "There is no query parameter" not in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("query", ["nonsense=", "nonsense=None", "single_level=None", "limit=&page_token=None"])
+async def test_what_has_no_value_is_not_there(v3: httpx.AsyncClient, query: str) -> None:
+    assert (await v3.get(f"/v3/grants/g1/folders?{query}")).status_code == 200
+
+
+async def test_what_others_support_is_said_to_be_unsupported(v3: httpx.AsyncClient) -> None:
+    answer = await v3.get("/v3/grants/g1/folders?single_level=true")
+    assert answer.json()["error"]["message"] == (
+        "The query parameter 'single_level' is not supported here. Here are: parent_id, limit, page_token, select."
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("expand_recurring=true", 200),
+        ("expand_recurring=false", 400),
+        ("tentative_as_busy=True", 200),
+        ("tentative_as_busy=False", 400),
+        ("order_by=start", 200),
+        ("order_by=end", 400),
+    ],
+)
+async def test_what_is_so_in_any_case_can_be_asked_for(v3: httpx.AsyncClient, query: str, status: int) -> None:
+    assert (await v3.get(f"/v3/grants/g1/events?calendar_id=cal1&{query}")).status_code == status
+
+
+async def test_v2_passes_over_what_it_does_not_know(anybody: httpx.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {V2_TOKEN}"}
+    assert (await anybody.get("/messages?nonsense=1", headers=headers)).status_code == 200

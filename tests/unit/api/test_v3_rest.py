@@ -1,15 +1,18 @@
 """The other doors of v3, and those of the machines."""
 
+from dataclasses import replace
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import pytest
 
+from mooring.api import create_app
 from mooring.api.queries import write_token
-from mooring.applications import StaticIps
+from mooring.applications import Application, StaticIps
 from mooring.calendars import EventQuery
 from mooring.grants import GrantQuery
-from tests.unit.api.fakes import NOW, NOW_S, PASSWORD, World
+from tests.unit.api.fakes import NOW, NOW_S, PASSWORD, V3_KEY, FakeAllowlist, FakeList, World
 
 SETTINGS = {
     "imap_host": "imap.example.com",
@@ -88,6 +91,25 @@ async def test_a_grant_is_changed(world: World, v3: httpx.AsyncClient) -> None:
     assert ("update", "g1", None, ()) in world.grants.calls
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v3/connect/custom", {"provider": "imap", "settings": SETTINGS}),
+        ("PATCH", "/v3/grants/g1", {"scope": []}),
+        ("PUT", "/v3/webhooks/w1", {"status": "pause"}),
+        ("POST", "/v3/webhooks/w1/dead-letters/resend", {"grant_id": "g1"}),
+        ("POST", "/v3/webhooks/mock-payload", {"trigger_type": "message.created"}),
+    ],
+)
+async def test_a_field_that_a_body_does_not_have_is_named(
+    v3: httpx.AsyncClient, method: str, path: str, body: dict[str, object]
+) -> None:
+    await v3.post("/v3/webhooks", json={"trigger_types": ["message.created"], "webhook_url": "https://b.example/"})
+    answer = await v3.request(method, path, json={**body, "nonsense": 1})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_request_error")
+    assert "unknown field `nonsense`" in answer.json()["error"]["message"]
+
+
 async def test_a_grant_is_deleted(world: World, v3: httpx.AsyncClient) -> None:
     answer = await v3.delete("/v3/grants/g1")
     assert answer.json() == {"request_id": answer.headers["x-request-id"]}
@@ -140,6 +162,22 @@ async def test_the_static_list(v3: httpx.AsyncClient) -> None:
         "ip_addresses": ["203.0.113.10"],
         "entries": [{"address": "203.0.113.10"}],
     }
+
+
+class NoLists(FakeAllowlist):
+    """The lists of an installation without a pool."""
+
+    def static_list(self, application: Application, /) -> FakeList:
+        return replace(super().static_list(application), version=0, ip_addresses=[], entries=[])
+
+
+async def test_a_region_without_a_static_pool_has_no_empty_list() -> None:
+    app = create_app(replace(World().services(), allowlist=cast("Any", NoLists())))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=cast("Any", app)), base_url="http://api.test") as v3:
+        answer = await v3.get("/v3/static-ips", headers={"Authorization": f"Bearer {V3_KEY}"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "api.egress_error")
+    assert "declares no pool v3-us-static" in answer.json()["error"]["message"]
+    assert "[[egress.pool]]" in answer.json()["error"]["message"]
 
 
 async def test_there_is_no_dynamic_list_and_it_says_why(v3: httpx.AsyncClient) -> None:

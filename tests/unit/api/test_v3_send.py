@@ -208,7 +208,6 @@ async def test_raw_mime_is_refused(v3: httpx.AsyncClient) -> None:
     ("headers", "key"),
     [
         ({}, None),
-        ({"Idempotency-Key": ""}, None),
         ({"Idempotency-Key": "k"}, "k"),
         ({"Idempotency-Key": "k" * 256}, "k" * 256),
     ],
@@ -220,7 +219,7 @@ async def test_the_idempotency_key_is_handed_on(
     assert [k for _, k in world.sender.sent] == [key]
 
 
-@pytest.mark.parametrize("key", [b"k" * 257, "ü".encode()])
+@pytest.mark.parametrize("key", [b"k" * 257, "ü".encode(), b"", b"  "])
 async def test_an_idempotency_key_that_cannot_be_one(world: World, v3: httpx.AsyncClient, key: bytes) -> None:
     answer = await v3.post(PATH, json={"to": []}, headers=[(b"Idempotency-Key", key)])
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "api.invalid_idempotency_key")

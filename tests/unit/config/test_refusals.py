@@ -188,20 +188,20 @@ def pools(*declared: tuple[str, str, str, str]) -> str:
     )
 
 
+#: Two environments that share nothing.
+APART = [
+    (("v3", "us", "static"), ("v2", "us", "static")),
+    (("v3", "us", "static"), ("v3", "us", "dynamic")),
+    (("v3", "us", "static"), ("v3", "eu", "static")),
+    (("v3", "us", "dynamic"), ("v2", "us", "dynamic")),
+    (("v3", "us", "static"), ("webhook", "us", "static")),
+    (("v3", "us", "dynamic"), ("webhook", "eu", "static")),
+    (("webhook", "us", "static"), ("webhook", "eu", "static")),
+]
+
+
 @pytest.mark.parametrize("second", ["a", "c"], ids=["the same source", "another source with the same address"])
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (("v3", "us", "static"), ("v2", "us", "static")),
-        (("v3", "us", "static"), ("v3", "us", "dynamic")),
-        (("v3", "us", "static"), ("v3", "eu", "static")),
-        (("v3", "us", "dynamic"), ("v2", "us", "dynamic")),
-        (("v3", "us", "static"), ("webhook", "us", "static")),
-        (("v3", "us", "dynamic"), ("webhook", "eu", "static")),
-        (("webhook", "us", "static"), ("webhook", "eu", "static")),
-    ],
-    ids=lambda environment: "-".join(environment),
-)
+@pytest.mark.parametrize(("one", "other"), APART, ids=lambda environment: "-".join(environment))
 def test_an_address_is_of_one_environment_only(
     one: tuple[str, str, str], other: tuple[str, str, str], second: str, tmp_path: Path
 ) -> None:
@@ -209,6 +209,44 @@ def test_an_address_is_of_one_environment_only(
     assert f"203.0.113.10 is in {'-'.join(one)} and in {'-'.join(other)}" in error.message
     assert ", line 20: " in error.message
     assert "one environment only" in error.hint
+
+
+#: Two sources that are published differently and bind the same address, told in its two spellings.
+MAPPED = """\
+[[egress.source]]
+name = "a"
+address = "203.0.113.10"
+via = "bind:10.0.0.5"
+[[egress.source]]
+name = "b"
+address = "203.0.113.11"
+via = "bind:10.0.0.5"
+[[egress.source]]
+name = "c"
+address = "10.0.0.5"
+"""
+
+
+def mapped(one: tuple[str, str, str], other: tuple[str, str, str], second: str) -> str:
+    """A configuration of two pools: the first leaves by ``a``."""
+    return MAPPED + pools((*one, "a"), (*other, second)).removeprefix(SOURCES)
+
+
+@pytest.mark.parametrize("second", ["b", "c"], ids=["bind:ADDRESS twice", "bind:ADDRESS and bind"])
+@pytest.mark.parametrize(("one", "other"), APART, ids=lambda environment: "-".join(environment))
+def test_two_environments_do_not_bind_one_address(
+    one: tuple[str, str, str], other: tuple[str, str, str], second: str, tmp_path: Path
+) -> None:
+    error = refusal(tmp_path, mapped(one, other, second))
+    assert f"10.0.0.5 is bound in {'-'.join(one)} and in {'-'.join(other)}" in error.message
+    assert ", line 21: " in error.message
+    assert "a local address of its own" in error.hint
+
+
+def test_webhooks_may_bind_what_the_dynamic_pool_binds(tmp_path: Path) -> None:
+    path = tmp_path / "mooring.toml"
+    path.write_text(mapped(("v3", "us", "dynamic"), ("webhook", "us", "static"), "b"))
+    assert len(load_config(path, {}).egress.pools) == 2
 
 
 @pytest.mark.parametrize("generation", ["v2", "v3"])

@@ -1,7 +1,6 @@
 """Native authentication: the account's servers for a code, the code for an access token."""
 
 from functools import partial
-from typing import Any
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -9,7 +8,7 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import encoded
 from mooring.api.auth import recognised, v2_application
 from mooring.api.bodies import json_of
-from mooring.api.connecting import connect_request
+from mooring.api.connecting import SettingsBody, connect_request
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.v2.views import ConnectedView, connected_view
@@ -24,7 +23,7 @@ class AuthorizeBody(msgspec.Struct):
     client_id: str
     email_address: str
     provider: str
-    settings: dict[str, Any]
+    settings: SettingsBody
     name: str | None = None
     scopes: list[str] | str | None = None
 

@@ -15,12 +15,12 @@ from mooring.calendars import CalendarView, calendar_view
     "/v3/grants/{identifier:str}/calendars",
     answer=Listing[CalendarView],
     query=("limit", "page_token", "select"),
+    refused=("metadata_pair",),
 )
 async def list_calendars(request: Req) -> ASGIResponse:
     """List the calendars of an account."""
     grant = await grant_of(request)
     query = query_of(request)
-    query.refuse(("metadata_pair",))
     calendars, synced_at = await services_of(request).calendars.calendars(grant)
     page, cursor = paged([calendar_view(c) for c in calendars], query)
     return listing(request, selected(page, query.select()), next_cursor=cursor, synced_at=synced_at)

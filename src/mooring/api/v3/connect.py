@@ -1,24 +1,22 @@
 """Connecting an account with its own servers and passwords."""
 
-from typing import Any
-
 import msgspec
 from litestar.response.base import ASGIResponse
 
 from mooring.api.answers import Single, single
 from mooring.api.auth import application_of
 from mooring.api.bodies import json_of
-from mooring.api.connecting import connect_request
+from mooring.api.connecting import SettingsBody, connect_request
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.v3.views import GrantView, grant_view
 
 
-class ConnectBody(msgspec.Struct):
+class ConnectBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v3/connect/custom``."""
 
     provider: str
-    settings: dict[str, Any]
+    settings: SettingsBody
     name: str | None = None
     state: str | None = None
     scope: list[str] | str | None = None

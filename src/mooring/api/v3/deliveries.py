@@ -49,7 +49,7 @@ class DeadLetterView(msgspec.Struct):
     object: str = "dead_letter"
 
 
-class ResendBody(msgspec.Struct):
+class ResendBody(msgspec.Struct, forbid_unknown_fields=True):
     """Which dead letters to send again: all, those of one grant, or these of it."""
 
     grant_id: str | None = None
@@ -62,7 +62,7 @@ class Resent(msgspec.Struct):
     resent: int
 
 
-class MockBody(msgspec.Struct):
+class MockBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v3/webhooks/mock-payload``."""
 
     trigger_type: str

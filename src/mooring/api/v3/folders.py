@@ -10,14 +10,14 @@ from mooring.api.queries import paged, query_of
 from mooring.mail import FolderView, folder_view, folder_views, parent_of
 
 _LIST = ("parent_id", "limit", "page_token", "select")
+_REFUSED = ("include_hidden_folders", "single_level", "shared_from")
 
 
-@door("GET", "/v3/grants/{identifier:str}/folders", answer=Listing[FolderView], query=_LIST)
+@door("GET", "/v3/grants/{identifier:str}/folders", answer=Listing[FolderView], query=_LIST, refused=_REFUSED)
 async def list_folders(request: Req) -> ASGIResponse:
     """List the folders of a mailbox."""
     grant = await grant_of(request)
     query = query_of(request)
-    query.refuse(("shared_from",))
     folders, synced_at = await services_of(request).mailbox.folders(grant)
     views = folder_views(folders)
     if (parent := query.text("parent_id")) is not None:

@@ -1,7 +1,6 @@
 """Grants: list, find, update, delete."""
 
 from contextlib import ExitStack
-from typing import Any
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -9,7 +8,7 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Done, OffsetListing, Single, done, encoded, request_id, selected, single
 from mooring.api.auth import application_of, grant_itself_of
 from mooring.api.bodies import json_of
-from mooring.api.connecting import changed_servers, scopes
+from mooring.api.connecting import SettingsBody, changed_servers, scopes
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
@@ -26,14 +25,14 @@ _LIST = ("limit", "offset", "email", "provider", "grant_status", "since", "befor
 _REFUSED = ("ip", "account_id", "account_ids", "workspace_id")
 
 
-class UpdateBody(msgspec.Struct):
+class UpdateBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``PATCH /v3/grants/{id}``: what is left out stays as it is."""
 
-    settings: dict[str, Any] | None = None
+    settings: SettingsBody | None = None
     scope: list[str] | str | None = None
 
 
-@door("GET", "/v3/grants", answer=OffsetListing[GrantView], query=_LIST)
+@door("GET", "/v3/grants", answer=OffsetListing[GrantView], query=_LIST, refused=_REFUSED)
 async def list_grants(request: Req) -> ASGIResponse:
     """List the application's grants, newest first."""
     application = await application_of(request)
@@ -73,7 +72,6 @@ async def delete_grant(request: Req) -> ASGIResponse:
 
 
 def _wanted(query: Query) -> GrantQuery:
-    query.refuse(_REFUSED)
     status = query.text("grant_status")
     return GrantQuery(
         limit=query.limit(DEFAULT_LIMIT),

@@ -45,7 +45,8 @@ _REFUSED = ("search_query_native", "metadata_pair", "shared_from", "shared_folde
     "GET",
     "/v3/grants/{identifier:str}/messages",
     answer=Listing[Message],
-    query=(*FILTERS, "fields", "limit", "page_token", "select"),
+    query=(*FILTERS, "fields", "query_imap", "limit", "page_token", "select"),
+    refused=_REFUSED,
 )
 async def list_messages(request: Req) -> ASGIResponse:
     """List messages, newest first; without `in`, those of the inbox as long as nothing is stored."""
@@ -86,7 +87,6 @@ async def find_message(request: Req) -> ASGIResponse:
 
 
 def _wanted(query: Query) -> MessageFilter:
-    query.refuse(_REFUSED)
     if query.flag("query_imap"):
         raise InvalidRequest("'query_imap' is not supported.", hint="What is stored is kept in step with the server.")
     folders = query.many("in")

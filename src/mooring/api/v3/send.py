@@ -16,6 +16,7 @@ from mooring.mail import Message
     "POST",
     "/v3/grants/{identifier:str}/messages/send",
     answer=Single[Message],
+    query=("type",),
     body=SendBody,
     body_limit=BODY_LIMIT,
 )

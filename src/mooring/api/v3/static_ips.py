@@ -9,6 +9,8 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Single, single
 from mooring.api.auth import application_of
 from mooring.api.doors import Req, door, services_of
+from mooring.config import Kind
+from mooring.errors import NoSource
 
 STATIC_LIST = "/v3/static-ips"
 
@@ -37,7 +39,15 @@ class DynamicListView(msgspec.Struct):
 @door("GET", STATIC_LIST, answer=Single[StaticListView])
 async def static_ips(request: Req) -> ASGIResponse:
     """The static addresses of the application's region, whether the feature is on or not."""
-    found = services_of(request).allowlist.static_list(await application_of(request))
+    application = await application_of(request)
+    found = services_of(request).allowlist.static_list(application)
+    if not found.version:
+        missing = application.environment(Kind.STATIC)
+        raise NoSource(
+            f"This installation declares no pool {missing}, so there are no addresses to allow",
+            reason="unknown_pool",
+            hint=f"The operator adds a [[egress.pool]] for {missing}.",
+        )
     view = StaticListView(
         generation=str(found.generation),
         region=found.region,

@@ -17,7 +17,7 @@ _MAX_EMAILS = 20
 _MAX_DESCRIPTION = 1_000
 
 
-class WebhookBody(msgspec.Struct):
+class WebhookBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of create and update; in an update, what is left out stays as it is.
 
     Attributes:
