@@ -14,7 +14,7 @@ from mooring.allowlist import Allowlist
 from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
-from mooring.config import Config, PoolConfig
+from mooring.config import Config, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
     Dialer,
     DialerPolicy,
@@ -28,7 +28,7 @@ from mooring.egress import (
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Grants, Keys, Sessions
+from mooring.grants import Feature, Grants, Keys, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.send import CopyKeeper, Sender
@@ -58,6 +58,7 @@ class Installation:
     keys: Keys
     sessions: Sessions
     grants: Grants
+    feature: Feature
     mailbox: Mailbox
     calendars: Calendars
     sender: Sender
@@ -182,6 +183,7 @@ async def _build(
         keys=keys,
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications),
+        feature=Feature(db, applications, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE),
         mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),

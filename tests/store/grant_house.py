@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring.applications import Application, Applications
+from mooring.applications import Application, Applications, StaticIps
 from mooring.config import Generation
 from mooring.errors import AuthenticationFailed
-from mooring.grants import Attempt, ConnectRequest, Grant, Grants, Keys, Server, Sessions, TlsMode, parse_settings
+from mooring.grants import (
+    Attempt,
+    ConnectRequest,
+    Feature,
+    Grant,
+    Grants,
+    Keys,
+    Server,
+    Sessions,
+    TlsMode,
+    parse_settings,
+)
 from mooring.protocols.imap import ImapClient
 from mooring.protocols.smtp import SmtpClient
 from mooring.store import Database, ObjectStore
@@ -77,6 +88,7 @@ class House:
     sessions: FakeSessions
     applications: Applications
     grants: Grants
+    feature: Feature
     application: Application
 
     async def connect(
@@ -87,6 +99,10 @@ class House:
             "imap", email, settings, credentials, name=name, state="st", scope=("a", "b"), ip="::1"
         )
         return await self.grants.connect(application or self.application, request)
+
+    async def switch(self, state: StaticIps) -> tuple[Application, list[str]]:
+        """Have an operator decide."""
+        return await self.feature.decide(self.application.id, state, by="operator")
 
     async def row(self) -> tuple[Any, ...]:
         """The one grant, with everything that hangs on it."""
@@ -125,4 +141,5 @@ async def open_house(database: Database, tmp_path: Path) -> House:
     applications, sessions = Applications(database, vault), FakeSessions()
     made = await applications.create(name="A", generation=Generation.V3, region="us")
     grants = Grants(database, objects, keys, sessions, applications)
-    return House(database, vault, keys, objects, sessions, applications, grants, made.application)
+    feature = Feature(database, applications, self_serve=False)
+    return House(database, vault, keys, objects, sessions, applications, grants, feature, made.application)

@@ -98,7 +98,7 @@ async def test_secrets_are_sealed_anew_by_a_new_key_once(applications: Applicati
 
 async def set_static(applications: Applications, database: Database, application: str, state: StaticIps) -> Application:
     async with database.transaction() as tx:
-        return await applications.set_static_ips(tx, application, state)
+        return await applications.change_static_ips(tx, application, lambda _: state, by="operator", note="")
 
 
 async def test_static_addresses_are_switched_and_decide_the_placement(
@@ -134,7 +134,7 @@ async def test_a_switch_is_undone_with_its_transaction(applications: Application
     made = (await applications.create(name="app", generation=Generation.V3, region="us")).application
     with pytest.raises(RuntimeError, match="changed"):  # noqa: PT012 (the block is the transaction)
         async with database.transaction() as tx:
-            await applications.set_static_ips(tx, made.id, StaticIps.ON)
+            await applications.change_static_ips(tx, made.id, lambda _: StaticIps.ON, by="operator", note="")
             raise RuntimeError("changed my mind")
     assert await applications.get(made.id) == made
 

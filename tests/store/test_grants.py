@@ -298,17 +298,17 @@ async def test_switching_places_grants_and_leases_in_one_moment(house: House) ->
     other = (await house.applications.create(name="B", generation=Generation.V3, region="us")).application
     alone, _ = await house.connect(application=other)
     before = {grant.id: await house.lease(grant) for grant in [*grants, alone]}
-    application, moved = await house.grants.switch_static_ips(house.application.id, StaticIps.ON)
+    application, moved = await house.switch(StaticIps.ON)
     assert (application.feature_on, sorted(moved)) == (True, sorted(g.id for g in grants))
     for grant in grants:
         assert (await house.grants.get(grant.id)).environment is Kind.STATIC
         assert await house.lease(grant) == ("v3-us-static", before[grant.id][1] + 1)
     assert await house.lease(alone) == before[alone.id]
-    assert (await house.grants.switch_static_ips(house.application.id, StaticIps.ON))[1] == []
-    assert (await house.grants.switch_static_ips(house.application.id, StaticIps.REQUESTED))[1] != []
+    assert (await house.switch(StaticIps.ON))[1] == []
+    assert (await house.switch(StaticIps.OFF))[1] != []
     assert {(await house.lease(grant))[0] for grant in grants} == {"v3-us-dynamic"}
     with pytest.raises(NotFound):
-        await house.grants.switch_static_ips("nobody", StaticIps.ON)
+        await house.feature.decide("nobody", StaticIps.ON, by="operator")
 
 
 @pytest.mark.parametrize("is_known", [False, True])
@@ -316,11 +316,11 @@ async def test_a_switch_while_servers_are_verified_is_not_missed(house: House, i
     if is_known:
         await house.connect()
     async with house.during(house.connect()) as connecting:
-        await house.grants.switch_static_ips(house.application.id, StaticIps.ON)
+        await house.switch(StaticIps.ON)
     grant, _ = await connecting
     assert grant.environment is Kind.STATIC
     assert (await house.lease(grant))[0] == "v3-us-static"
     async with house.during(house.grants.update(await house.application_now(), grant.id, settings={})) as updating:
-        await house.grants.switch_static_ips(house.application.id, StaticIps.OFF)
+        await house.switch(StaticIps.OFF)
     assert (await updating).environment is Kind.DYNAMIC
     assert (await house.lease(grant))[0] == "v3-us-dynamic"

@@ -21,7 +21,7 @@ CHANGES = ("switch", "update", "scope", "connect", "delete")
 async def change(house: House, grant: Grant, what: str) -> object:
     match what:
         case "switch":
-            return await house.grants.switch_static_ips(house.application.id, StaticIps.ON)
+            return await house.switch(StaticIps.ON)
         case "update":
             return await house.grants.update(house.application, grant.id, settings={"imap_port": 993})
         case "scope":

@@ -48,6 +48,19 @@ async def application_of(request: Req) -> Application:
     return application
 
 
+async def owner_of(request: Req) -> Application:
+    """The application that is asking, of either generation: by its API key, or by ``client_id`` and client secret.
+
+    Raises:
+        Unauthorized.
+        RateLimited.
+    """
+    client_id = request.query_params.get("client_id")
+    if client_id is None:
+        return await application_of(request)
+    return await v2_application(request, client_id, _authorization(request).secret)
+
+
 async def grant_of(request: Req) -> Grant:
     """The grant whose data the path names, if this caller may use it, and just now.
 

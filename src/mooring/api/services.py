@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from mooring.applications import Application
+from mooring.applications import Application, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.egress import LedgerEntry
@@ -44,6 +44,13 @@ class GrantService(Protocol):
     async def issue_token(self, grant: Grant, /) -> str: ...
     async def issue_code(self, grant: Grant, /) -> str: ...
     async def redeem_code(self, application: Application, code: str, /) -> Grant: ...
+
+
+class FeatureService(Protocol):
+    """Static addresses outside authentication, as far as an application may say."""
+
+    async def ask(self, application_id: str, /, *, note: str) -> Application: ...
+    async def changes(self, application_id: str, /) -> list[StaticIpsChange]: ...
 
 
 class MailboxService(Protocol):
@@ -148,6 +155,7 @@ class Services:
 
     applications: ApplicationService
     grants: GrantService
+    feature: FeatureService
     mailbox: MailboxService
     calendars: CalendarService
     sender: SendService

@@ -73,6 +73,7 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        feature=installation.feature,
         mailbox=installation.mailbox,
         calendars=installation.calendars,
         sender=installation.sender,

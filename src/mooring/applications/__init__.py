@@ -5,6 +5,16 @@ It knows nothing of grants: placing them anew after a switch is theirs. Start at
 
 from mooring.applications.repository import any_application
 from mooring.applications.service import Applications
-from mooring.applications.types import Application, NewApplication, StaticIps
+from mooring.applications.transitions import asked, decided
+from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
 
-__all__ = ["Application", "Applications", "NewApplication", "StaticIps", "any_application"]
+__all__ = [
+    "Application",
+    "Applications",
+    "NewApplication",
+    "StaticIps",
+    "StaticIpsChange",
+    "any_application",
+    "asked",
+    "decided",
+]

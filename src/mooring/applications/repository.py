@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mooring.applications.types import Application, StaticIps
+from mooring.applications.types import Application, StaticIps, StaticIpsChange
 from mooring.config import Generation
 from mooring.store import Connection, Database
 
@@ -89,15 +89,35 @@ async def client_secret(db: Database, application_id: str) -> bytes | None:
     return await db.fetchval("SELECT client_secret FROM applications WHERE id = $1", application_id)
 
 
-async def set_static_ips(tx: Connection, application_id: str, state: str) -> Application | None:
-    """Write the new state; None when there is no such application."""
-    row = await tx.fetchrow(
-        f"""UPDATE applications SET static_ips = $2, updated_at = now(), static_ips_changed_at =
-                CASE WHEN static_ips = $2 THEN static_ips_changed_at ELSE now() END
-            WHERE id = $1 RETURNING {_COLUMNS}""",
-        application_id, state,
+async def lock_static_ips(tx: Connection, application_id: str) -> StaticIps | None:
+    """The state, which nobody changes until the transaction ends; None when there is no such application."""
+    state = await tx.fetchval("SELECT static_ips FROM applications WHERE id = $1 FOR NO KEY UPDATE", application_id)
+    return StaticIps(state) if state else None
+
+
+async def set_static_ips(tx: Connection, application_id: str, change: tuple[str, str], by: str, note: str) -> None:
+    """Write the change of state, from one to the other, and who made it and why."""
+    before, after = change
+    await tx.execute(
+        "UPDATE applications SET static_ips = $2, static_ips_changed_at = now(), updated_at = now() WHERE id = $1",
+        application_id, after,
     )  # fmt: skip
-    return _application(row) if row else None
+    await tx.execute(
+        "INSERT INTO static_ips_changes (application_id, before, after, by, note) VALUES ($1, $2, $3, $4, $5)",
+        application_id, before, after, by, note,
+    )  # fmt: skip
+
+
+async def static_ips_changes(db: Database, application_id: str) -> list[StaticIpsChange]:
+    """All changes of the state, oldest first."""
+    rows = await db.fetch(
+        "SELECT at, before, after, by, note FROM static_ips_changes WHERE application_id = $1 ORDER BY number",
+        application_id,
+    )
+    return [
+        StaticIpsChange(row["at"], StaticIps(row["before"]), StaticIps(row["after"]), row["by"], row["note"])
+        for row in rows
+    ]
 
 
 async def sealed_secrets(db: Database) -> list[tuple[str, bytes]]:

@@ -1,9 +1,10 @@
 """What can be done with applications."""
 
 import hmac
+from collections.abc import Callable
 
 from mooring.applications import repository
-from mooring.applications.types import Application, NewApplication, StaticIps
+from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
 from mooring.config import Generation, is_region
 from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.ids import new_id, new_secret
@@ -98,16 +99,26 @@ class Applications:
         """All applications, oldest first."""
         return await repository.every(self._db)
 
-    async def set_static_ips(self, tx: Connection, application_id: str, state: StaticIps) -> Application:
-        """Write the new state in the caller's transaction, with which the grants are placed anew.
+    async def change_static_ips(
+        self, tx: Connection, application_id: str, rule: Callable[[StaticIps], StaticIps], *, by: str, note: str
+    ) -> Application:
+        """Change the state in the caller's transaction, with which the grants are placed anew.
+
+        Args:
+            rule: the state that follows on the current one.
+            by, note: who, and why.
 
         Raises:
-            NotFound.
+            NotFound, and what the rule raises.
         """
-        application = await repository.set_static_ips(tx, application_id, state)
-        if application is None:
-            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
-        return application
+        current = await repository.lock_static_ips(tx, application_id)
+        if current is not None and (wanted := rule(current)) is not current:
+            await repository.set_static_ips(tx, application_id, (current, wanted), by, note)
+        return await self.hold(tx, application_id)
+
+    async def static_ips_changes(self, application_id: str) -> list[StaticIpsChange]:
+        """Every change of the state, oldest first."""
+        return await repository.static_ips_changes(self._db, application_id)
 
     async def reseal(self) -> int:
         """Seal every client secret with the ring's active key; returns how many were not."""

@@ -53,6 +53,22 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class StaticIpsChange:
+    """One change of an application's static-IP state.
+
+    Attributes:
+        by: ``application``, or ``operator`` with the operator's name.
+        note: why, in their own words; "" when nobody said.
+    """
+
+    at: datetime
+    before: StaticIps
+    after: StaticIps
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewApplication:
     """An application just made, with the secret that is shown this once.
 

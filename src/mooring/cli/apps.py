@@ -1,11 +1,12 @@
 """``mooring app``: applications and their static addresses."""
 
+import getpass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from mooring.applications import Application, NewApplication, StaticIps
+from mooring.applications import Application, NewApplication, StaticIps, StaticIpsChange
 from mooring.bootstrap import open_installation
 from mooring.cli.output import (
     DEFAULT_CONFIG,
@@ -38,10 +39,11 @@ class ApplicationGeneration(StrEnum):
 
 
 class Switch(StrEnum):
-    """On or off."""
+    """What an operator can say."""
 
     ON = "on"
     OFF = "off"
+    DENIED = "denied"
 
 
 @cli.command("create")
@@ -107,15 +109,17 @@ def list_applications(json: Json = False, config: ConfigPath = DEFAULT_CONFIG) -
 def set_static_ips(
     application: Annotated[str, typer.Argument(help="The application's id.")],
     state: Switch,
+    note: Annotated[str, typer.Option(help="Why; the application is shown it.")] = "",
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Switch an application's static addresses on or off, and place its accounts accordingly."""
+    """Switch an application's static addresses on or off, or deny a request; its accounts are placed accordingly."""
 
     async def work() -> tuple[Application, list[str], Config]:
         settings = read_config(config)
         async with open_installation(settings, environments=[]) as installation:
-            return *await installation.grants.switch_static_ips(application, StaticIps(state)), settings
+            decided = await installation.feature.decide(application, StaticIps(state), by=_operator(), note=note)
+            return *decided, settings
 
     changed, moved, settings = run(work(), json=json)
     _warn_of_missing_pools(changed, settings)
@@ -123,6 +127,41 @@ def set_static_ips(
         show_json({**_as_json(changed), "moved": moved})
         return
     console.print(f"Static IPs of {changed.name} are {changed.static_ips}; {len(moved)} accounts were placed anew.")
+
+
+@cli.command("history")
+def history(
+    application: Annotated[str, typer.Argument(help="The application's id.")],
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Who asked for an application's static addresses, and who decided what, when and why."""
+
+    async def work() -> list[StaticIpsChange]:
+        async with open_installation(read_config(config), environments=[]) as installation:
+            await installation.applications.get(application)
+            return await installation.feature.changes(application)
+
+    changes = run(work(), json=json)
+    if json:
+        show_json([
+            {"at": c.at.isoformat(), "before": str(c.before), "after": str(c.after), "by": c.by, "note": c.note}
+            for c in changes
+        ])  # fmt: skip
+        return
+    show_table(
+        ("AT (UTC)", "FROM", "TO", "BY", "NOTE"),
+        [(f"{c.at:%Y-%m-%d %H:%M:%S}", c.before, c.after, c.by, c.note) for c in changes],
+        empty="Nobody has asked for static addresses, and nobody has switched them.",
+    )
+
+
+def _operator() -> str:
+    """Who is at the terminal, as far as the system knows."""
+    try:
+        return f"operator {getpass.getuser()}"
+    except (KeyError, OSError):
+        return "operator"
 
 
 def _warn_of_missing_pools(application: Application, config: Config) -> None:

@@ -6,6 +6,7 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 """
 
 from mooring.grants.attempt import Attempt
+from mooring.grants.feature import Feature
 from mooring.grants.keys import Keys
 from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_status, set_sync_health
 from mooring.grants.service import Grants
@@ -41,6 +42,7 @@ __all__ = [
     "CalendarServer",
     "ConnectRequest",
     "Credentials",
+    "Feature",
     "Grant",
     "GrantQuery",
     "GrantStatus",

@@ -3,8 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from mooring.applications import Application, Applications, StaticIps
-from mooring.config import Kind
+from mooring.applications import Application, Applications
 from mooring.egress import release_sources, resume_sources
 from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from mooring.events import EventType, Fact, append
@@ -214,22 +213,6 @@ class Grants:
             await release_sources(tx, grant.subject)
             await self._append(tx, application.id, grant.id, EventType.GRANT_DELETED, {"provider": grant.provider})
         await self._objects.delete_prefix(f"grants/{grant.id}")
-
-    async def switch_static_ips(self, application_id: str, state: StaticIps) -> tuple[Application, list[str]]:
-        """Switch an application's static addresses, and place its grants accordingly, in one transaction.
-
-        The leases change scope with the placements, so whoever holds a mailbox loses it in the same moment.
-
-        Returns: the application, and the grants that were placed anew.
-        """
-        async with self._db.transaction() as tx:
-            application = await self._applications.set_static_ips(tx, application_id, state)
-            kind = Kind.STATIC if application.feature_on else Kind.DYNAMIC
-            await hold(tx, LeaseKind.MAILBOX, await repository.not_in(tx, application_id, kind))
-            moved = await repository.place(tx, application_id, kind)
-            for grant_id in moved:
-                await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))
-        return application, moved
 
     async def issue_token(self, grant: Grant) -> str:
         """A new access token for this grant alone; only its hash is kept."""

@@ -17,6 +17,7 @@ from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthoriz
 from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
+from tests.unit.api.fake_feature import FakeFeature
 from tests.unit.api.fake_webhooks import FakeWebhooks
 
 V3_KEY = "v3-key"
@@ -367,6 +368,7 @@ class World:
     grants: FakeGrants = field(default_factory=FakeGrants)
     mailbox: FakeMailbox = field(default_factory=FakeMailbox)
     calendars: FakeCalendars = field(default_factory=FakeCalendars)
+    feature: FakeFeature = field(default_factory=FakeFeature)
     sender: FakeSender = field(default_factory=FakeSender)
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -386,6 +388,7 @@ class World:
         return Services(
             applications=self.applications,
             grants=self.grants,
+            feature=self.feature,
             mailbox=self.mailbox,
             calendars=self.calendars,
             sender=self.sender,

@@ -6,13 +6,24 @@ from typing import Any
 import msgspec
 from litestar.response.base import ASGIResponse
 
-from mooring.api.answers import Single, single
-from mooring.api.auth import application_of
+from mooring.api.answers import Single, single, unix
+from mooring.api.auth import application_of, owner_of
+from mooring.api.bodies import json_of
 from mooring.api.doors import Req, door, services_of
+from mooring.applications import Application, StaticIps
 from mooring.config import Kind
-from mooring.errors import NoSource
+from mooring.errors import InvalidRequest, NoSource
 
 STATIC_LIST = "/v3/static-ips"
+NOTE_MAX = 500
+"""Characters of the words that go with a request."""
+
+_MEANS = {
+    StaticIps.OFF: f"Only authentication leaves by static addresses. POST {STATIC_LIST}/request asks for more.",
+    StaticIps.REQUESTED: "The operator has been asked and has not decided yet.",
+    StaticIps.ON: f"Everything leaves by static addresses: GET {STATIC_LIST}.",
+    StaticIps.DENIED: f"The operator has denied the request. POST {STATIC_LIST}/request asks again.",
+}
 
 
 class StaticListView(msgspec.Struct):
@@ -34,6 +45,31 @@ class DynamicListView(msgspec.Struct):
     message: str
     static_ips: str
     ip_addresses: Sequence[str] = ()
+
+
+class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Why static addresses are wanted, for the operator who decides; at most ``NOTE_MAX`` characters."""
+
+    note: str = ""
+
+
+class ChangeView(msgspec.Struct):
+    """One change of the state: by whom (``application``, or ``operator`` with a name), and why."""
+
+    at: int | None
+    before: str
+    after: str
+    by: str
+    note: str
+
+
+class StateView(msgspec.Struct):
+    """Where the application stands with its static addresses: ``off``, ``requested``, ``on`` or ``denied``."""
+
+    application_id: str
+    state: str
+    message: str
+    changes: list[ChangeView]
 
 
 @door("GET", STATIC_LIST, answer=Single[StaticListView])
@@ -75,4 +111,32 @@ async def dynamic_ips(request: Req) -> ASGIResponse:
     return single(request, view)
 
 
-ROUTES = (static_ips, dynamic_ips)
+@door("POST", f"{STATIC_LIST}/request", answer=Single[StateView], query=("client_id",), body=RequestBody)
+async def request_static_ips(request: Req) -> ASGIResponse:
+    """Ask for static addresses outside authentication. Asking again changes nothing."""
+    application = await owner_of(request)
+    body = await json_of(request, RequestBody) if await request.body() else RequestBody()
+    note = body.note.strip()
+    if len(note) > NOTE_MAX:
+        raise InvalidRequest(f"note has more than {NOTE_MAX} characters.")
+    return await _state(request, await services_of(request).feature.ask(application.id, note=note))
+
+
+@door("GET", f"{STATIC_LIST}/status", answer=Single[StateView], query=("client_id",))
+async def static_ips_status(request: Req) -> ASGIResponse:
+    """Whether static addresses are on for the application, and who decided that when."""
+    return await _state(request, await owner_of(request))
+
+
+async def _state(request: Req, application: Application) -> ASGIResponse:
+    changes = await services_of(request).feature.changes(application.id)
+    view = StateView(
+        application_id=application.id,
+        state=str(application.static_ips),
+        message=_MEANS[application.static_ips],
+        changes=[ChangeView(unix(c.at), str(c.before), str(c.after), c.by, c.note) for c in changes],
+    )
+    return single(request, view)
+
+
+ROUTES = (static_ips, dynamic_ips, request_static_ips, static_ips_status)
