@@ -238,6 +238,8 @@ async def test_what_has_no_value_is_not_there(v3: httpx.AsyncClient, query: str)
 
 
 async def test_what_others_support_is_said_to_be_unsupported(v3: httpx.AsyncClient) -> None:
+    found = await v3.get("/v3/grants/g1/folders/inbox?include_hidden_folders=true")
+    assert "'include_hidden_folders' is not supported here. Here are: select." in found.json()["error"]["message"]
     answer = await v3.get("/v3/grants/g1/folders?single_level=true")
     assert answer.json()["error"]["message"] == (
         "The query parameter 'single_level' is not supported here. Here are: parent_id, limit, page_token, select."

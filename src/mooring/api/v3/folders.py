@@ -26,7 +26,13 @@ async def list_folders(request: Req) -> ASGIResponse:
     return listing(request, selected(page, query.select()), next_cursor=cursor, synced_at=synced_at)
 
 
-@door("GET", "/v3/grants/{identifier:str}/folders/{folder_id:str}", answer=Single[FolderView], query=("select",))
+@door(
+    "GET",
+    "/v3/grants/{identifier:str}/folders/{folder_id:str}",
+    answer=Single[FolderView],
+    query=("select",),
+    refused=_REFUSED,
+)
 async def find_folder(request: Req) -> ASGIResponse:
     """Find a folder."""
     grant = await grant_of(request)
