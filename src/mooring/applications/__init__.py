@@ -4,7 +4,7 @@ It knows nothing of grants: placing them anew after a switch is theirs. Start at
 """
 
 from mooring.applications.repository import any_application
-from mooring.applications.service import Applications
+from mooring.applications.service import Applications, client_secret
 from mooring.applications.types import Application, NewApplication, StaticIps
 
-__all__ = ["Application", "Applications", "NewApplication", "StaticIps", "any_application"]
+__all__ = ["Application", "Applications", "NewApplication", "StaticIps", "any_application", "client_secret"]
