@@ -265,7 +265,10 @@ def _using(connection: Connection) -> Generator[None]:
     except _GONE as e:
         raise StoreUnavailable(f"the database went away: {e}") from e
     except asyncpg.InterfaceError as e:
-        if not _is_lost(connection):
+        if isinstance(e.__context__, InternalClientError):
+            # As below, and a rollback has been tried since.
+            connection.terminate()
+        elif not _is_lost(connection):
             raise
         raise StoreUnavailable(f"the database went away: {e}") from e
     except InternalClientError as e:
