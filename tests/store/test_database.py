@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import pytest
+from asyncpg.exceptions import InternalClientError
 
 from mooring.errors import ConfigError
 from mooring.store import Database, DatabaseUrl, EmbeddedPostgres, StoreUnavailable
@@ -165,3 +166,19 @@ async def _is_asleep(url: str) -> bool:
 async def test_run_on_leaves_no_connection_behind(database_url: str, database: Database) -> None:
     await run_on(database_url, "SET application_name = 'passing by'")
     assert await database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'passing by'") == 0
+
+
+async def test_a_connection_that_is_dying_in_a_transaction_is_unavailable(database: Database) -> None:
+    """A moment in which asyncpg knows that nothing works and not why: a rollback then fails in other words."""
+    with pytest.raises(StoreUnavailable):
+        await dying(database)
+    assert await database.fetchval("SELECT 1") == 1
+
+
+async def dying(database: Database) -> None:
+    """A transaction on a connection that is busy, and of which asyncpg says what it says then."""
+    async with database.transaction() as tx:
+        busy = asyncio.create_task(tx.execute("SELECT pg_sleep(30)"))
+        busy.add_done_callback(asyncio.Task.exception)
+        await asyncio.sleep(0)
+        raise InternalClientError("cannot switch to state 21; another operation (2) is in progress")

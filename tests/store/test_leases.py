@@ -1,12 +1,13 @@
 """Ownership: one holder at a time, taken over when it dies, and no write by anybody who lost it."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 
 from mooring.errors import LostOwnership
-from mooring.jobs import Holder, Lease, LeaseKind, fenced, nudge, offer, withdraw
+from mooring.jobs import Held, Holder, Keeper, Lease, LeaseKind, fenced, nudge, offer, withdraw
 from mooring.store import Database
 from tests.waiting import until_async
 
@@ -216,3 +217,22 @@ async def test_a_holder_learns_that_it_was_nudged_and_keeps_its_lease(database: 
     await nudge(database, MAILBOX, "nobody's")
     assert await by.held(MAILBOX) == {leases["grant"]: 2, leases["other"]: 0}
     assert await may_write(database, leases["grant"])
+
+
+async def test_a_keeper_ends_in_peace_without_its_database(database_url: str, database: Database) -> None:
+    db = await Database.open(database_url)
+    holder = Holder(db, timedelta(seconds=1))
+    keeper = asyncio.create_task(Keeper(holder, LeaseKind.WEBHOOK, scopes=None, take_up=nothing).run())
+
+    async def has_joined() -> bool:
+        return await database.fetchval("SELECT EXISTS (SELECT FROM holders WHERE id = $1)", holder.id)
+
+    await until_async(has_joined)
+    await db.close()
+    keeper.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeper
+
+
+async def nothing(_leases: Sequence[Lease]) -> Mapping[Lease, Held]:
+    return {}

@@ -4,7 +4,7 @@ It knows nothing of grants: placing them anew after a switch is theirs. Start at
 """
 
 from mooring.applications.repository import any_application
-from mooring.applications.service import Applications
+from mooring.applications.service import Applications, client_secret
 from mooring.applications.transitions import asked, decided
 from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
 
@@ -16,5 +16,6 @@ __all__ = [
     "StaticIpsChange",
     "any_application",
     "asked",
+    "client_secret",
     "decided",
 ]

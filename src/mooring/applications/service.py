@@ -131,5 +131,17 @@ class Applications:
         return changed
 
 
+async def client_secret(db: Database, vault: Vault, application_id: str) -> str:
+    """The secret of a v2 application: what it calls with, and what is delivered to it is signed with (contract 6.5).
+
+    Raises:
+        NotFound: there is no such application, or it is not one of v2.
+    """
+    sealed = await repository.client_secret(db, application_id)
+    if sealed is None:
+        raise NotFound(f"There is no v2 application {application_id!r}.", hint="`mooring app list` shows them.")
+    return vault.open(sealed, context=_secret_context(application_id)).decode()
+
+
 def _secret_context(application_id: str) -> bytes:
     return f"application:{application_id}:client_secret".encode()

@@ -18,7 +18,7 @@ from mooring.egress import check_plumbing, host_addresses
 from mooring.errors import ConfigError
 from mooring.lifetime import until_stopped
 from mooring.net.ports import require_free
-from mooring.store import EmbeddedPostgres
+from mooring.store import EmbeddedPostgres, StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -29,6 +29,8 @@ STOP_S = 15.0
 PORT_S = 5.0
 """Seconds that the port may be taken: the API of a killed predecessor ends the answers under way first."""
 PORT_LOOK_S = 0.2
+DATABASE_S = 30.0
+"""Seconds that our own database, which had been started, may be away before a start is given up."""
 
 
 def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supervised = False) -> None:
@@ -56,7 +58,7 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
         watch = asyncio.create_task(postgres.keep_running())
     try:
         await _wait_for_port(config.server)
-        await _announce(await _first_application(config, starter=starter), config, json=json)
+        await _announce(await _begin(config, starter=starter), config, json=json)
         await _supervise(config, stopped)
     finally:
         if watch is not None:
@@ -81,6 +83,20 @@ async def _wait_for_port(server: ServerConfig) -> None:
             await asyncio.sleep(PORT_LOOK_S)
         else:
             return
+
+
+async def _begin(config: Config, *, starter: bool) -> NewApplication | None:
+    """The first application, on the first start; a database of ours that dies meanwhile is waited for."""
+    patience_s = 0.0 if config.database.embedded is None else DATABASE_S
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while True:
+        try:
+            return await _first_application(config, starter=starter)
+        except StoreUnavailable as e:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            log.warning("database.away", error=e.message)
+            await asyncio.sleep(RESTART_S)
 
 
 async def _first_application(config: Config, *, starter: bool) -> NewApplication | None:

@@ -70,7 +70,11 @@ class Keeper:
         finally:
             heartbeat.cancel()
             await self._stop(list(self._tasks))
-            await self._holder.leave()
+            try:
+                await self._holder.leave()
+            except MooringError as e:
+                # What it held is taken over when its lease ends, as after a kill.
+                log.warning("lease.cannot_leave", kind=str(self._kind), error=str(e))
 
     async def _tend(self) -> None:
         """Start what was won, stop what was lost."""

@@ -278,7 +278,10 @@ def _why(error: BaseException) -> str:
 
 def _loss(connection: Connection, error: BaseException) -> StoreUnavailable | None:
     """StoreUnavailable when this error means that the connection was lost; None for every other one."""
-    if isinstance(error, InternalClientError):
+    # A rollback that is tried then fails in its own way.
+    if isinstance(error, InternalClientError) or (
+        isinstance(error, asyncpg.InterfaceError) and isinstance(error.__context__, InternalClientError)
+    ):
         # Its last words have come and its end has not: for that moment, in which nothing works, asyncpg has no error.
         connection.terminate()
         return StoreUnavailable(f"the database is going away: {error}")

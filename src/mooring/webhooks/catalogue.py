@@ -1,9 +1,11 @@
 """Everything that can be delivered, an entry each: from these follow payloads, samples and docs/webhooks.md."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mooring.config import Generation
 from mooring.events import EventType
 
 
@@ -227,3 +229,14 @@ TRIGGERS = frozenset(str(entry.type) for entry in _ENTRIES if not entry.ours)
 """What ``trigger_types`` may hold."""
 OUR_TRIGGERS = frozenset(str(entry.type) for entry in _ENTRIES if entry.ours)
 """What ``mooring_trigger_types`` may hold."""
+V2_TRIGGERS = frozenset(entry.v2 for entry in _ENTRIES if entry.v2)
+"""What ``triggers`` of v2 may hold."""
+
+
+def types_behind(triggers: Collection[str], generation: Generation) -> list[str]:
+    """The events that these triggers stand for; one of v2 may stand for several."""
+    return [
+        str(entry.type)
+        for entry in _ENTRIES
+        if (entry.v2 if generation is Generation.V2 else str(entry.type)) in triggers
+    ]

@@ -18,9 +18,11 @@ _LONGEST_ANSWER = 1024
 """Bytes; the challenge has fewer."""
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, field: str) -> None:
     """Refuse what can be no endpoint.
 
+    Args:
+        field: what whoever gave it calls it.
     Raises:
         InvalidRequest.
     """
@@ -28,15 +30,13 @@ def check_url(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise InvalidRequest(f"webhook_url {url[:100]!r} is not a URL.") from None
+        raise InvalidRequest(f"{field} {url[:100]!r} is not a URL.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise InvalidRequest(f"webhook_url {url[:100]!r} is not the URL of a web server.", hint="Use https://…")
+        raise InvalidRequest(f"{field} {url[:100]!r} is not the URL of a web server.", hint="Use https://…")
     if parts.username is not None or parts.password is not None:
-        raise InvalidRequest(
-            "webhook_url must not hold a user name or a password.", hint="Check our signature instead."
-        )
+        raise InvalidRequest(f"{field} must not hold a user name or a password.", hint="Check our signature instead.")
     if len(url) > URL_MAX or not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidRequest(f"webhook_url has more than {URL_MAX} characters, or some that need quoting.")
+        raise InvalidRequest(f"{field} has more than {URL_MAX} characters, or some that need quoting.")
 
 
 async def challenge(dialer: Dialer, webhook: Webhook) -> None:

@@ -16,6 +16,7 @@ from mooring.clock import Clock
 from mooring.errors import LostOwnership, MooringError
 from mooring.jobs import Lease, fenced, withdraw
 from mooring.store import Database, StoreUnavailable
+from mooring.webhooks.catalogue import types_behind
 from mooring.webhooks.feed import Feed
 from mooring.webhooks.lanes import Lanes
 from mooring.webhooks.notices import Notice
@@ -292,7 +293,8 @@ class Delivery:
                 if status is WebhookStatus.FAILED:
                     await lanes.bury(
                         tx, self.webhook.id, self.webhook.application_id,
-                        "the endpoint was given up", self.webhook.trigger_types,
+                        "the endpoint was given up",
+                        types_behind(self.webhook.trigger_types, self.webhook.generation),
                     )  # fmt: skip
                     await withdraw(tx, self._lease.kind, self._lease.subject)
         except StoreUnavailable:

@@ -1,6 +1,7 @@
 """What an application can do with its webhooks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,10 @@ from mooring.ids import new_id
 from mooring.jobs import LeaseKind, hold, nudge, offer, withdraw
 from mooring.store import Connection, Database
 from mooring.vault import Vault
-from mooring.webhooks.catalogue import OUR_TRIGGERS, TRIGGERS
+from mooring.webhooks.catalogue import OUR_TRIGGERS, TRIGGERS, V2_TRIGGERS
 from mooring.webhooks.challenge import challenge, check_url
 from mooring.webhooks.repository import endpoints, lanes
-from mooring.webhooks.secrets import new_sealed_secret, secret_context
+from mooring.webhooks.secrets import first_sealed_secret, new_sealed_secret, secret_context
 from mooring.webhooks.types import Attempt, DeadLetter, NewWebhook, Webhook, WebhookChanges, WebhookStatus
 
 MAX_WEBHOOKS = 50
@@ -40,28 +41,32 @@ class Webhooks:
         """Raises: NotFound."""
         webhook = await endpoints.by_id(self._db, webhook_id)
         if webhook is None or webhook.application_id != application.id:
-            raise NotFound(f"This application has no webhook {webhook_id!r}.", hint="GET /v3/webhooks lists them.")
+            raise _no_such(application, webhook_id)
         return webhook
 
     async def create(self, application: Application, wanted: WebhookChanges) -> NewWebhook:
         """Make a webhook, once its endpoint has passed the challenge. It hears of what happens from now on.
+
+        With a status of paused it hears nothing before it is switched on.
 
         Raises:
             InvalidRequest: no URL or no triggers, or the endpoint did not pass.
             Conflict: there are too many already.
             EgressError, TargetNotAllowed.
         """
+        words = _WORDS[application.generation]
         if not wanted.url:
-            raise InvalidRequest("webhook_url is missing.")
+            raise InvalidRequest(f"{words.url} is missing.")
         if not wanted.trigger_types:
-            raise InvalidRequest("trigger_types is missing or empty.")
+            raise InvalidRequest(f"{words.triggers} is missing or empty.")
         _check_triggers(wanted.trigger_types, application)
-        check_url(wanted.url)
+        check_url(wanted.url, words.url)
+        _check_status(wanted.status)
         if len(await self.of_application(application)) >= MAX_WEBHOOKS:
             raise Conflict(f"An application has {MAX_WEBHOOKS} webhooks at most.", hint="Delete one that is not used.")
         webhook = _draft(application, wanted, self._clock.now())
         await challenge(self._dialer, webhook)
-        secret, sealed = new_sealed_secret(self._vault, webhook.id)
+        secret, sealed = await first_sealed_secret(self._db, self._vault, application, webhook.id)
         async with self._db.transaction() as tx:
             await endpoints.insert(
                 tx,
@@ -75,10 +80,12 @@ class Webhooks:
                     "secret": sealed,
                     "compressed": webhook.compressed,
                     "ordered": webhook.ordered,
+                    "status": str(webhook.status),
                 },
             )
             await lanes.begin_here(tx, webhook.id, application.id)
-            await offer(tx, LeaseKind.WEBHOOK, webhook.id, str(webhook.environment))
+            if webhook.status.delivers:
+                await offer(tx, LeaseKind.WEBHOOK, webhook.id, str(webhook.environment))
         return NewWebhook(await self.find(application, webhook.id), secret)
 
     async def update(self, application: Application, webhook_id: str, changes: WebhookChanges) -> Webhook:
@@ -94,9 +101,8 @@ class Webhooks:
         if changes.trigger_types is not None:
             _check_triggers(changes.trigger_types, application)
         if changes.url is not None:
-            check_url(changes.url)
-        if changes.status not in {None, WebhookStatus.ACTIVE, WebhookStatus.PAUSED}:
-            raise InvalidRequest("status can be set to active or pause.")
+            check_url(changes.url, _WORDS[application.generation].url)
+        _check_status(changes.status)
         wakes = changes.status is WebhookStatus.ACTIVE and not webhook.status.delivers
         if wakes or (changes.url is not None and changes.url != webhook.url):
             await challenge(self._dialer, _draft(application, changes, self._clock.now(), before=webhook))
@@ -133,7 +139,7 @@ class Webhooks:
         async with self._db.transaction() as tx:
             await withdraw(tx, LeaseKind.WEBHOOK, webhook_id)
             if not await endpoints.delete(tx, application.id, webhook_id):
-                raise NotFound(f"This application has no webhook {webhook_id!r}.", hint="GET /v3/webhooks lists them.")
+                raise _no_such(application, webhook_id)
 
     async def rotate_secret(self, application: Application, webhook_id: str) -> NewWebhook:
         """Give the webhook a new secret; deliveries are signed with it within a second. Raises: NotFound."""
@@ -199,11 +205,38 @@ class Webhooks:
         return changed
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a generation of the API calls things."""
+
+    url: str
+    triggers: str
+    known: frozenset[str]
+    list: str
+
+
+_WORDS = {
+    Generation.V3: _Words("webhook_url", "trigger_types", TRIGGERS | OUR_TRIGGERS, "GET /v3/webhooks"),
+    Generation.V2: _Words("callback_url", "triggers", V2_TRIGGERS, "GET /a/{client_id}/webhooks"),
+}
+
+
+def _no_such(application: Application, webhook_id: str) -> NotFound:
+    hint = f"{_WORDS[application.generation].list} lists them."
+    return NotFound(f"This application has no webhook {webhook_id!r}.", hint=hint)
+
+
+def _check_status(status: WebhookStatus | None) -> None:
+    if status not in {None, WebhookStatus.ACTIVE, WebhookStatus.PAUSED}:
+        raise InvalidRequest("status can be set to active or pause.")
+
+
 def _check_triggers(triggers: Sequence[str], application: Application) -> None:
-    known = TRIGGERS | OUR_TRIGGERS if application.generation is Generation.V3 else frozenset[str]()
+    words = _WORDS[application.generation]
+    known = words.known
     if unknown := sorted(set(triggers) - known):
         raise InvalidRequest(
-            f"trigger_types: there is no {', '.join(map(repr, unknown[:5]))}.",
+            f"{words.triggers}: there is no {', '.join(map(repr, unknown[:5]))}.",
             hint=f"There are: {', '.join(sorted(known))}.",
         )
 
@@ -223,7 +256,7 @@ def _draft(
         notification_emails=wanted.notification_emails or (),
         compressed=bool(wanted.compressed),
         ordered=wanted.ordered is not False,
-        status=WebhookStatus.ACTIVE,
+        status=wanted.status or WebhookStatus.ACTIVE,
         status_updated_at=now,
         created_at=now,
         updated_at=now,

@@ -36,14 +36,16 @@ class FakeWebhooks:
         return self.kept[webhook_id]
 
     async def create(self, application: Application, wanted: WebhookChanges, /) -> NewWebhook:
+        if self.error is not None:
+            raise self.error
         if not wanted.url:
             raise InvalidRequest("webhook_url is missing.")
         webhook = Webhook(
             id=f"w{len(self.kept) + 1}", application_id=application.id, generation=Generation.V3, region="us",
             url=wanted.url, description=wanted.description or "", trigger_types=wanted.trigger_types or (),
             notification_emails=wanted.notification_emails or (), compressed=bool(wanted.compressed),
-            ordered=wanted.ordered is not False, status=WebhookStatus.ACTIVE, status_updated_at=AT, created_at=AT,
-            updated_at=AT,
+            ordered=wanted.ordered is not False, status=wanted.status or WebhookStatus.ACTIVE, status_updated_at=AT,
+            created_at=AT, updated_at=AT,
         )  # fmt: skip
         self.kept[webhook.id] = webhook
         return NewWebhook(webhook, "a-secret")

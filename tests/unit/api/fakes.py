@@ -49,16 +49,9 @@ V2_GRANT = replace(GRANT, id="a1", application_id="app-v2", generation=Generatio
 
 FOLDERS = [
     Folder(
-        "g1",
-        "inbox",
-        "INBOX",
-        b"INBOX",
-        "/",
-        ("\\HasChildren", "\\Inbox"),
-        selectable=True,
-        complete_at=NOW,
+        "g1", "inbox", "INBOX", b"INBOX", "/", ("\\HasChildren", "\\Inbox"), selectable=True, complete_at=NOW,
         child_count=1,
-    ),
+    ),  # fmt: skip
     Folder("g1", "sub", "INBOX/Süb folder", b"INBOX/S&APw-b folder", "/", (), selectable=True, total_count=3),
 ]
 

@@ -10,6 +10,7 @@ from nylas.models.webhooks import WebhookTriggers
 from mooring.config import Generation
 from mooring.events import EventType, Recorded
 from mooring.webhooks import CATALOGUE, OUR_TRIGGERS, TRIGGERS, notice_id, sample
+from mooring.webhooks.catalogue import V2_TRIGGERS, types_behind
 from mooring.webhooks.notices import LARGEST, notice_of
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -91,6 +92,14 @@ def test_every_event_has_an_entry_and_a_sample() -> None:
 def test_ours_are_kept_apart() -> None:
     assert not TRIGGERS & OUR_TRIGGERS
     assert {str(kind) for kind in EventType} == TRIGGERS | OUR_TRIGGERS
+
+
+def test_a_trigger_of_v2_may_stand_for_several_events() -> None:
+    assert types_behind(["account.running"], Generation.V2) == ["grant.updated", "sync.recovered"]
+    assert types_behind(["message.created", "grant.created"], Generation.V2) == ["message.created"]
+    assert types_behind(["message.created", "grant.created"], Generation.V3) == ["grant.created", "message.created"]
+    assert "" not in V2_TRIGGERS
+    assert len(types_behind(V2_TRIGGERS, Generation.V2)) == sum(bool(entry.v2) for entry in CATALOGUE.values())
 
 
 def test_every_shared_trigger_is_one_that_the_python_sdk_can_read() -> None:

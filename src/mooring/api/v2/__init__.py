@@ -2,7 +2,7 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from mooring.api.v2 import account, accounts, connect, ip_addresses, messages, send
+from mooring.api.v2 import account, accounts, connect, ip_addresses, messages, send, webhooks
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *connect.ROUTES,
@@ -11,6 +11,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *messages.ROUTES,
     *send.ROUTES,
     *ip_addresses.ROUTES,
+    *webhooks.ROUTES,
 )
 
 __all__ = ["ROUTES"]
