@@ -51,9 +51,9 @@ FOLDERS = [
     Folder(
         "g1", "inbox", "INBOX", b"INBOX", "/", ("\\HasChildren", "\\Inbox"), selectable=True, complete_at=NOW,
         child_count=1,
-    ),  # fmt: skip
+    ),
     Folder("g1", "sub", "INBOX/Süb folder", b"INBOX/S&APw-b folder", "/", (), selectable=True, total_count=3),
-]
+]  # fmt: skip
 
 ATTACHMENT = Attachment("att1", 'Rechnung "Mai"/ü.pdf', "application/pdf", 5, "cid1", "attachment")
 
