@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from mooring.clock import Clock
-from mooring.errors import LostOwnership, MooringError
+from mooring.errors import EgressError, LostOwnership, MooringError
 from mooring.jobs import Lease, fenced, withdraw
 from mooring.store import Database, StoreUnavailable
 from mooring.webhooks.catalogue import types_behind
@@ -24,6 +24,7 @@ from mooring.webhooks.posting import Poster
 from mooring.webhooks.recorder import Recorder
 from mooring.webhooks.repository import endpoints, lanes
 from mooring.webhooks.schedule import (
+    LAST_RETRY_S,
     LOST_IN_A_ROW,
     MOST_AT_ONCE,
     WINDOW,
@@ -45,6 +46,8 @@ SCAN_S = 10.0
 PARKED_AT_ONCE = 100
 RETRY_S = 1.0
 """Seconds before a lane is served again whose facts could not be read."""
+EXIT_S = 5.0
+"""Seconds before a lane is served again for which our own exit failed."""
 
 
 class Delivery:
@@ -77,10 +80,13 @@ class Delivery:
         self._state: dict[str, Lane] = {}
         self._parked: dict[tuple[str, int], Parked] = {}
         self._status, self._status_since = webhook.status, webhook.status_updated_at
-        self._health = Health()
+        failing = webhook.status is WebhookStatus.FAILING
+        self._health = Health(bad_since=webhook.status_updated_at if failing else None)
         self._at_once = MOST_AT_ONCE
         self._lost_in_a_row = 0
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._open_at = 0.0
+        self._asked_until = 0.0
         self._serving: set[asyncio.Task[None]] = set()
         self._stir = asyncio.Event()
         self._rescan = True
@@ -120,10 +126,11 @@ class Delivery:
             self._start(loop.time())
             await self._settle_status()
             until = [scanned_at + SCAN_S]
+            open_at = max(self._open_at, self._asked_until)
             if (due := self._lanes.next_due()) is not None:
-                until.append(max(due, self._open_at))
-            if self._open_at > loop.time():
-                until.append(self._open_at)
+                until.append(max(due, open_at))
+            if open_at > loop.time():
+                until.append(open_at)
             try:
                 async with asyncio.timeout(max(0.0, min(until) - loop.time())):
                     await self._stir.wait()
@@ -149,7 +156,7 @@ class Delivery:
                 if lane.grant_id not in self._state:
                     self._state[lane.grant_id] = lane
                     if lane.tries.due_at is not None:
-                        self._lanes.rest(lane.grant_id, self._at(lane.tries.due_at))
+                        self._lanes.postpone(lane.grant_id, self._at(lane.tries.due_at))
                 self._lanes.wake(lane.grant_id)
             # What was known or not written yet before the look is not news, whatever the database says of it.
             known = self._recorder.apart.union(self._parked)
@@ -157,13 +164,13 @@ class Delivery:
                 key = (parked.grant_id, parked.sequence)
                 if key not in known:
                     self._parked[key] = parked
-                    self._lanes.rest(_apart(parked), self._at(parked.tries.due_at))
+                    self._lanes.postpone(_apart(parked), self._at(parked.tries.due_at))
         except StoreUnavailable as e:
             log.warning("webhook.cannot_look", webhook=self.webhook.id, error=str(e))
 
     def _start(self, now: float) -> None:
         """Serve lanes that are ready, as many as may be served now."""
-        if now < self._open_at:
+        if now < max(self._open_at, self._asked_until):
             return
         while len(self._serving) < self._at_once and (lane := self._lanes.take(now)) is not None:
             task = asyncio.create_task(self._turn(lane))
@@ -180,6 +187,9 @@ class Delivery:
         """Serve one lane for one turn."""
         try:
             rest_s = await (self._serve_parked(lane) if _is_apart(lane) else self._serve_lane(lane))
+        except EgressError as e:
+            log.warning("webhook.own_exit_failed", webhook=self.webhook.id, error=str(e))
+            rest_s = EXIT_S
         except MooringError as e:
             log.warning("webhook.cannot_read", webhook=self.webhook.id, error=str(e))
             rest_s = RETRY_S
@@ -220,14 +230,21 @@ class Delivery:
 
     async def _side_by_side(self, lane: Lane, notices: Sequence[Notice]) -> float:
         """Without an order: what is not taken steps aside."""
-        part = notices[: self._at_once]
+        part = notices[: max(1, self._at_once // max(1, len(self._serving)))]
         wanted = [notice for notice in part if notice.name in self.webhook.trigger_types]
-        ended = await asyncio.gather(*(self._try(lane.grant_id, notice, Tries()) for notice in wanted))
+        ended = await asyncio.gather(*(self._try_once(lane.grant_id, notice) for notice in wanted))
         for notice, (tries, taken) in zip(wanted, ended, strict=True):
             if not taken:
                 self._park(Parked(lane.grant_id, notice.sequence, tries))
         self._advance(Lane(lane.grant_id, part[-1].sequence))
         return -1
+
+    async def _try_once(self, grant_id: str, notice: Notice) -> tuple[Tries, bool]:
+        """As ``_try``, for the first time; where our own exit fails, the fact has its turn a little later."""
+        try:
+            return await self._try(grant_id, notice, Tries())
+        except EgressError as e:
+            return Tries(0, 0, self._clock.now() + timedelta(seconds=EXIT_S), e.message), False
 
     async def _serve_parked(self, name: str) -> float:
         grant_id, sequence = _place(name)
@@ -250,15 +267,20 @@ class Delivery:
         return self._rest_s(tries)
 
     async def _try(self, grant_id: str, notice: Notice, before: Tries) -> tuple[Tries, bool]:
-        """Deliver once; returns what has been tried with this fact by now, and whether it was taken."""
+        """Deliver once; returns what has been tried with this fact by now, and whether it was taken.
+
+        Raises:
+            EgressError: our own exit failed; it was not tried.
+        """
         await self._recorder.room()
         number = before.attempts + 1
         body = notice.body(number)
         if self.webhook.compressed:
             body = await asyncio.to_thread(gzip.compress, body)
-        at, started = self._clock.now(), self._clock.monotonic()
-        result = await self._poster.post(body)
-        took_ms = (self._clock.monotonic() - started) * 1000
+        async with self._slots:
+            at, started = self._clock.now(), self._clock.monotonic()
+            result = await self._poster.post(body)
+            took_ms = (self._clock.monotonic() - started) * 1000
         self._recorder.attempt(Attempt(grant_id, notice.sequence, number, at, took_ms, result.status, result.reason))
         self._count(result)
         if result.verdict is Verdict.TAKEN:
@@ -275,6 +297,9 @@ class Delivery:
         if result.verdict is not Verdict.LOST:
             self._lost_in_a_row, self._open_at = 0, 0.0
             return
+        if result.retry_after_s is not None:
+            asked_s = min(result.retry_after_s, LAST_RETRY_S)
+            self._asked_until = max(self._asked_until, asyncio.get_running_loop().time() + asked_s)
         self._lost_in_a_row += 1
         if self._lost_in_a_row >= LOST_IN_A_ROW:
             wait_s = pause_s(self._lost_in_a_row - LOST_IN_A_ROW + 1, self._chance.uniform(-1, 1))

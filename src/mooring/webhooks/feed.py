@@ -72,6 +72,8 @@ class Feed:
 
     def _keep(self, key: _Key, notices: list[Notice]) -> None:
         now = asyncio.get_running_loop().time()
+        if (before := self._kept.pop(key, None)) is not None:
+            self._size -= sum(notice.size for notice in before[1])
         self._kept[key] = (now, notices)
         self._size += sum(notice.size for notice in notices)
         while self._kept and (self._size > KEPT_BYTES or now - next(iter(self._kept.values()))[0] >= KEPT_S):

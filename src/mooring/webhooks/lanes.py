@@ -34,12 +34,13 @@ class Lanes:
                 del self._due[lane]
                 self._waiting.add(lane)
                 self._ready.append(lane)
-        if not self._ready:
-            return None
-        lane = self._ready.popleft()
-        self._waiting.discard(lane)
-        self._busy.add(lane)
-        return lane
+        while self._ready:
+            lane = self._ready.popleft()
+            if lane in self._waiting:
+                self._waiting.discard(lane)
+                self._busy.add(lane)
+                return lane
+        return None
 
     def done(self, lane: str, *, more: bool) -> None:
         """The lane has been served; ``more``: and has something left, behind the others' turns."""
@@ -52,8 +53,14 @@ class Lanes:
         """The lane is not to be served before this."""
         self._busy.discard(lane)
         self._woken.discard(lane)
+        self._waiting.discard(lane)
         self._due[lane] = until
         heapq.heappush(self._resting, (until, lane))
+
+    def postpone(self, lane: str, until: float) -> None:
+        """As ``rest``, for whoever does not serve the lane: one that is being served is left alone."""
+        if lane not in self._busy:
+            self.rest(lane, until)
 
     def next_due(self) -> float | None:
         """When the first resting lane is due."""

@@ -47,7 +47,11 @@ class Poster:
         self._clock = clock
 
     async def post(self, body: bytes) -> Result:
-        """Deliver this body, signed; every way in which that can end is a result."""
+        """Deliver this body, signed; every way in which that can end at the endpoint is a result.
+
+        Raises:
+            EgressError: our own exit failed, and nothing was sent: that says nothing of the endpoint.
+        """
         headers = {"Content-Type": "application/json", "User-Agent": "Mooring", HEADER: sign(self._secret, body)}
         if self._compressed:
             headers["Content-Encoding"] = "gzip"
@@ -58,6 +62,8 @@ class Poster:
                     return _answered(answer, self._clock)
         except TimeoutError:
             return Result(None, f"no answer within {ANSWER_S:.0f} s")
+        except EgressError:
+            raise
         except (MooringError, httpx.HTTPError) as e:
             return Result(None, reason_of(e)[:REASON_MAX])
 

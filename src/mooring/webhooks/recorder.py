@@ -35,6 +35,7 @@ class Recorder:
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._flushing = asyncio.Lock()
 
     def __contains__(self, grant_id: str) -> bool:
         """Whether the database does not know yet how far this grant's lane has come."""
@@ -88,6 +89,10 @@ class Recorder:
 
     async def flush(self) -> None:
         """Write everything that waits, in one transaction. Raises: LostOwnership, StoreUnavailable."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self._news.clear()
         lanes, attempts = list(self._lanes.values()), self._attempts
         parked, taken = list(self._parked.values()), self._taken_apart

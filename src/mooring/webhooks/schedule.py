@@ -23,6 +23,8 @@ FAILING_SHARE = 0.95
 """An endpoint is failing when so many of its answers were no success, for so long (contract 5.5)."""
 FAILED_AFTER = timedelta(hours=72)
 """How long it may be failing before it is given up (contract 5.5)."""
+STILL = timedelta(seconds=2 * LAST_RETRY_S)
+"""How long after a failure an endpoint counts as being tried still: whatever waits for it is tried more often."""
 
 _RETRY_ANYHOW = frozenset({429, 502, 503, 504})
 """Answers of what stands before the endpoint, or of one that is too busy: they say nothing of the fact."""
@@ -94,10 +96,13 @@ class Health:
     """How an endpoint has been doing, a minute at a time, and since when it has been bad."""
 
     bad_since: datetime | None = None
+    failed_at: datetime | None = None
     _minutes: deque[tuple[datetime, int, int]] = field(default_factory=deque[tuple[datetime, int, int]])
 
     def record(self, now: datetime, *, taken: int, failed: int) -> None:
         """Count tries that ended now."""
+        if failed:
+            self.failed_at = now
         minute = now.replace(second=0, microsecond=0)
         if self._minutes and self._minutes[-1][0] == minute:
             _, good, bad = self._minutes.pop()
@@ -113,7 +118,7 @@ class Health:
             self.bad_since = now
 
     def status(self, current: WebhookStatus, since: datetime, now: datetime) -> WebhookStatus:
-        """The status that follows.
+        """The status that follows. An endpoint for which there was nothing to do is not given up for that.
 
         Args:
             since: when the current one began.
@@ -123,7 +128,10 @@ class Health:
                 return WebhookStatus.FAILING
             case WebhookStatus.FAILING if self.bad_since is None:
                 return WebhookStatus.ACTIVE
-            case WebhookStatus.FAILING if now - since >= FAILED_AFTER:
+            case WebhookStatus.FAILING if now - since >= FAILED_AFTER and self._is_tried_still(now):
                 return WebhookStatus.FAILED
             case _:
                 return current
+
+    def _is_tried_still(self, now: datetime) -> bool:
+        return self.failed_at is not None and now - self.failed_at <= STILL

@@ -54,6 +54,13 @@ class Served(RuleBasedStateMachine):
         self.work.add(name)
         self.resting[name] = self.now + seconds
 
+    @rule(name=NAMES, seconds=st.floats(0.1, 10))
+    def postpone(self, name: str, seconds: float) -> None:
+        self.lanes.postpone(name, self.now + seconds)
+        if name not in self.busy:
+            self.work.add(name)
+            self.resting[name] = self.now + seconds
+
     @rule(seconds=st.floats(0, 5))
     def later(self, seconds: float) -> None:
         self.now += seconds

@@ -87,9 +87,17 @@ def test_a_failing_endpoint_that_takes_again_is_active() -> None:
 
 def test_an_endpoint_that_fails_for_three_days_is_given_up() -> None:
     health = failing_for(timedelta(minutes=30))
+    health.record(NOON + FAILED_AFTER - timedelta(hours=1), taken=0, failed=1)
     assert health.status(WebhookStatus.FAILING, NOON, NOON + FAILED_AFTER) is WebhookStatus.FAILED
     assert health.status(WebhookStatus.FAILED, NOON, NOON + FAILED_AFTER * 2) is WebhookStatus.FAILED
     assert health.status(WebhookStatus.PAUSED, NOON, NOON + FAILED_AFTER * 2) is WebhookStatus.PAUSED
+
+
+def test_an_endpoint_for_which_there_was_nothing_to_do_is_not_given_up() -> None:
+    health = failing_for(timedelta(minutes=35))
+    assert health.status(WebhookStatus.FAILING, NOON, NOON + FAILED_AFTER) is WebhookStatus.FAILING
+    health.record(NOON + FAILED_AFTER, taken=1, failed=0)
+    assert health.status(WebhookStatus.FAILING, NOON, NOON + FAILED_AFTER) is WebhookStatus.ACTIVE
 
 
 @given(st.lists(st.sampled_from(Verdict)))

@@ -4,7 +4,7 @@ but those of attempts.
 What a holder writes here runs in a transaction that it has fenced.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,15 +77,18 @@ async def advance(tx: Connection, webhook_id: str, lanes: Sequence[Lane]) -> Non
     )  # fmt: skip
 
 
-async def record(tx: Connection, webhook_id: str, attempts: Iterable[Attempt]) -> None:
-    """Keep these tries."""
-    await tx.copy_records_to_table(
-        "attempts",
-        columns=("grant_id", "webhook_id", "sequence", "attempt", "at", "duration_ms", "status", "reason"),
-        records=[
-            (a.grant_id, webhook_id, a.sequence, a.attempt, a.at, a.duration_ms, a.status, a.reason) for a in attempts
-        ],
-    )
+async def record(tx: Connection, webhook_id: str, attempts: Sequence[Attempt]) -> None:
+    """Keep these tries; those that are kept already stay: a commit can be done without being heard of."""
+    await tx.execute(
+        """INSERT INTO attempts (grant_id, webhook_id, sequence, attempt, at, duration_ms, status, reason)
+           SELECT a.grant_id, $1, a.sequence, a.attempt, a.at, a.duration_ms, a.status, a.reason
+           FROM unnest($2::text[], $3::bigint[], $4::int[], $5::timestamptz[], $6::float8[], $7::int[], $8::text[])
+                AS a (grant_id, sequence, attempt, at, duration_ms, status, reason)
+           ON CONFLICT DO NOTHING""",
+        webhook_id, [a.grant_id for a in attempts], [a.sequence for a in attempts], [a.attempt for a in attempts],
+        [a.at for a in attempts], [a.duration_ms for a in attempts], [a.status for a in attempts],
+        [a.reason for a in attempts],
+    )  # fmt: skip
 
 
 async def park(tx: Connection, webhook_id: str, parked: Sequence[Parked]) -> None:
