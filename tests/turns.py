@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LARGE = os.urandom(24 * 1024 * 1024)
 """The largest attachment, give or take."""
@@ -17,6 +17,12 @@ class Turns:
     """What the loop's own thread did, at the most, before it came round again."""
 
     longest_s: float = 0.0
+    began_s: float = field(default_factory=time.thread_time)
+
+    def end(self) -> None:
+        """The loop came round; the next turn begins."""
+        now = time.thread_time()
+        self.longest_s, self.began_s = max(self.longest_s, now - self.began_s), now
 
 
 @asynccontextmanager
@@ -28,6 +34,7 @@ async def watched() -> AsyncGenerator[Turns]:
     try:
         yield turns
     finally:
+        turns.end()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
 
@@ -41,9 +48,6 @@ def yardstick_s() -> float:
 
 
 async def _watch(turns: Turns) -> None:
-    before = time.thread_time()
     while True:
         await asyncio.sleep(0.001)
-        now = time.thread_time()
-        turns.longest_s = max(turns.longest_s, now - before)
-        before = now
+        turns.end()

@@ -15,6 +15,7 @@ from mooring.grants import Grant, by_ids
 from mooring.mail import Message
 from mooring.store import Database
 from mooring.sync.budget import Means
+from mooring.sync.health import Health
 from mooring.sync.mailbox import MailboxSync
 from tests.mailhost import Account, Box
 from tests.store.mailboxes import HostSessions, Stored, mail, stored_mailbox
@@ -48,6 +49,10 @@ class Held:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def health(self) -> Health:
+        """What writes how this mailbox is doing, for a test that says so itself."""
+        return Health(self.stored.db, SystemClock(), self.stored.grant, self.stored.lease)
 
     def moved_to(self, account: Account, **changes: str) -> "Held":
         """The same grant with other settings, which lead to this account; its first pass is still to come."""

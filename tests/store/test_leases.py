@@ -234,5 +234,53 @@ async def test_a_keeper_ends_in_peace_without_its_database(database_url: str, da
         await keeper
 
 
+class Fainting(Holder):
+    """Its heart stops by a defect of ours, when it is told to."""
+
+    def __init__(self, db: Database, lease: timedelta) -> None:
+        super().__init__(db, lease)
+        self.stops = asyncio.Event()
+
+    async def run(self) -> None:
+        await self.stops.wait()
+        raise RuntimeError("a defect")
+
+
+class Endless:
+    """Work that is under way until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.is_over = False
+
+    async def run(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_over = True
+
+    def look(self) -> None:
+        pass
+
+
+async def test_a_keeper_ends_with_its_heartbeat_and_gives_everything_back(database: Database) -> None:
+    await offered(database, "grant")
+    fainting, work = Fainting(database, LONG), Endless()
+
+    async def take_up(leases: Sequence[Lease]) -> Mapping[Lease, Held]:
+        return dict.fromkeys(leases, work)
+
+    keeper = asyncio.create_task(Keeper(fainting, MAILBOX, scopes=None, take_up=take_up).run())
+    async with asyncio.timeout(10):
+        await work.begun.wait()
+        fainting.stops.set()
+        with pytest.raises(ExceptionGroup) as caught:
+            await keeper
+    assert caught.group_contains(RuntimeError, match="a defect")
+    assert work.is_over
+    assert await claimed(await holder(database)) == {"grant"}
+
+
 async def nothing(_leases: Sequence[Lease]) -> Mapping[Lease, Held]:
     return {}

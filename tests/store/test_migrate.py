@@ -133,6 +133,34 @@ async def test_mail_that_was_stored_before_0006_is_copied_again_and_nobody_is_to
     await database.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "error", "status", "is_told"),
+    [
+        (["sync.failed"], None, "valid", True),
+        (["sync.failed", "sync.recovered", "grant.expired"], {}, "invalid", False),
+        (["sync.recovered", "sync.failed", "grant.expired"], {}, "invalid", True),
+        ([], {}, "valid", True),
+        ([], {}, "invalid", False),
+        ([], None, "valid", False),
+    ],
+)
+async def test_a_failure_that_was_told_before_0008_is_known_to_be(
+    empty_url: str, tmp_path: Path, told: list[str], error: dict[str, str] | None, status: str, is_told: bool
+) -> None:
+    assert await migrate(empty_url, scripts=_chain_up_to("0007", tmp_path / "chain")) == "0007"
+    database = await Database.open(empty_url)
+    grant, _ = await make_grant(database, tmp_path)
+    await database.execute("UPDATE grants SET sync_error = $1, status = $2", error, status)
+    for sequence, event in enumerate(told):
+        await database.execute(
+            "INSERT INTO outbox (grant_id, sequence, application_id, type, data) VALUES ($1, $2, $3, $4, '{}')",
+            grant.id, sequence, grant.application_id, event,
+        )  # fmt: skip
+    await migrate(empty_url)
+    assert await database.fetchval("SELECT failure_told FROM grants") == is_told
+    await database.close()
+
+
 def test_there_is_no_way_back() -> None:
     with pytest.raises(ConfigError):
         forward_only()

@@ -7,9 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from mooring.errors import ProviderFailure
+from mooring.grants.repository import reauthenticate
 from mooring.store import Database
 from tests.store.held import Held, held_by, held_mailbox
 from tests.waiting import until_async
+
+
+def failure(stage: str, reason: str) -> ProviderFailure:
+    return ProviderFailure(
+        "The server could not be used.", stage=stage, reason=reason, host="imap.example.test", port=993,
+        source="", environment="dynamic", traffic="sync",
+    )  # fmt: skip
+
+
+UNREACHABLE = failure("connect", "timeout")
+REFUSED = failure("login", "authentication")
 
 
 @pytest.fixture
@@ -84,3 +97,39 @@ async def test_new_numbers_for_the_messages_are_a_gap(held: Held) -> None:
     [(kind, gap)] = await held.stored.health()
     archive = await held.stored.folder("Archive")
     assert (kind, gap["reason"], gap["folder_id"]) == ("sync.gap", "uid_validity", archive.id)
+
+
+async def test_a_failure_and_its_end_are_told_in_turns_over_a_new_authentication(held: Held) -> None:
+    health = held.health()
+    await health.failed(UNREACHABLE)
+    for _ in range(2):
+        async with held.stored.db.transaction() as tx:
+            await reauthenticate(tx, held.stored.grant.id, {"name": "Ann"})
+        await health.failed(UNREACHABLE)
+    assert await held.failed() is not None
+    await health.in_step()
+    await health.in_step()
+    assert await kinds(held) == ["sync.failed", "sync.recovered", "grant.imap_sync_completed"]
+
+
+async def test_a_failure_and_its_end_are_told_in_turns_over_a_refused_login(held: Held) -> None:
+    health = held.health()
+    for _ in range(2):
+        await health.failed(UNREACHABLE)
+        await health.failed(REFUSED)
+        await health.failed(UNREACHABLE)
+        await health.in_step()
+    turn = ["sync.failed", "grant.expired", "grant.updated", "sync.recovered"]
+    assert await kinds(held) == [*turn, "grant.imap_sync_completed", *turn]
+
+
+async def test_of_an_expired_grant_no_other_failure_is_told(held: Held) -> None:
+    health = held.health()
+    await health.failed(REFUSED)
+    await health.failed(UNREACHABLE)
+    await health.in_step()
+    assert await kinds(held) == ["grant.expired", "grant.updated", "grant.imap_sync_completed"]
+
+
+async def kinds(held: Held) -> list[str]:
+    return [kind for kind, _ in await held.stored.health()]

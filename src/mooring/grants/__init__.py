@@ -8,7 +8,7 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 from mooring.grants.attempt import Attempt
 from mooring.grants.feature import Feature
 from mooring.grants.keys import Keys
-from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_status, set_sync_health
+from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_failure_told, set_status, set_sync_health
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.settings import (
@@ -61,6 +61,7 @@ __all__ = [
     "mail_domain",
     "parse_settings",
     "require_valid",
+    "set_failure_told",
     "set_status",
     "set_sync_health",
     "settings_as_api",

@@ -101,7 +101,7 @@ async def placement(tx: Connection, grant_id: str) -> Kind | None:
 
 
 async def reauthenticate(tx: Connection, grant_id: str, values: dict[str, Any]) -> None:
-    """Write what a new authentication brought."""
+    """Write what a new authentication brought. A failure that was told stays told until the mailbox is in step."""
     sets = ", ".join(f"{column} = ${i}" for i, column in enumerate(values, start=2))
     await tx.execute(
         f"""UPDATE grants SET {sets}, status = 'valid', sync_error = NULL, updated_at = now()
@@ -153,15 +153,24 @@ async def set_status(tx: Connection, grant_id: str, status: str) -> bool:
 
 
 async def set_sync_health(tx: Connection, grant_id: str, error: dict[str, Any] | None) -> SyncHealth:
-    """Write how synchronisation is doing: a failure, or in step as of now. Returns how it was doing before."""
+    """Write how synchronisation is doing: a failure, or in step as of now. Returns how it was doing before.
+
+    In step, no failure is told any more; that one is, ``set_failure_told`` writes.
+    """
     row = await tx.fetchrow(
         """UPDATE grants SET sync_error = $2,
-               synced_at = CASE WHEN $2::jsonb IS NULL THEN now() ELSE grants.synced_at END
-           FROM (SELECT sync_error, synced_at FROM grants WHERE id = $1 FOR UPDATE) before
-           WHERE id = $1 RETURNING before.sync_error AS error, before.synced_at AS synced_at""",
+               synced_at = CASE WHEN $2::jsonb IS NULL THEN now() ELSE grants.synced_at END,
+               failure_told = grants.failure_told AND $2::jsonb IS NOT NULL
+           FROM (SELECT sync_error, synced_at, failure_told FROM grants WHERE id = $1 FOR UPDATE) before
+           WHERE id = $1 RETURNING before.sync_error AS error, before.synced_at AS synced_at, before.failure_told""",
         grant_id, error,
     )  # fmt: skip
-    return SyncHealth(**row) if row else SyncHealth(None, None)
+    return SyncHealth(**row) if row else SyncHealth(None, None, failure_told=False)
+
+
+async def set_failure_told(tx: Connection, grant_id: str) -> None:
+    """Write that ``sync.failed`` is told in this transaction; see ``SyncHealth.failure_told``."""
+    await tx.execute("UPDATE grants SET failure_told = true WHERE id = $1", grant_id)
 
 
 async def insert_token(tx: Connection | Database, token_hash: bytes, grant_id: str) -> None:

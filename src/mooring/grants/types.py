@@ -109,10 +109,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class SyncHealth:
-    """How a grant's synchronisation is doing; see ``Grant.sync_error`` and ``Grant.synced_at``."""
+    """How a grant's synchronisation is doing.
+
+    Attributes:
+        error, synced_at: see ``Grant.sync_error`` and ``Grant.synced_at``.
+        failure_told: whether ``sync.failed`` was told, and ``sync.recovered`` was not yet. A new authentication
+            clears the error, and not this.
+    """
 
     error: dict[str, Any] | None
     synced_at: datetime | None
+    failure_told: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,24 +57,33 @@ class Keeper:
         return list(self._held.values())
 
     async def run(self) -> None:
-        """Work until cancelled; then give everything back."""
+        """Work until cancelled; then give everything back.
+
+        Raises:
+            ExceptionGroup: a defect of ours in the heartbeat or in tending; everything was given back.
+        """
         await self._holder.join()
-        heartbeat = asyncio.create_task(self._holder.run())
         try:
-            while True:
-                try:
-                    await self._tend()
-                except MooringError as e:
-                    log.warning("lease.cannot_claim", kind=str(self._kind), error=str(e))
-                await asyncio.sleep(LOOK_S)
+            # Who tends without a heartbeat counts as dead, and takes over from itself without end.
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._holder.run())
+                group.create_task(self._keep())
         finally:
-            heartbeat.cancel()
             await self._stop(list(self._tasks))
             try:
                 await self._holder.leave()
             except MooringError as e:
                 # What it held is taken over when its lease ends, as after a kill.
                 log.warning("lease.cannot_leave", kind=str(self._kind), error=str(e))
+
+    async def _keep(self) -> None:
+        """Tend until cancelled; a database that is away is waited for."""
+        while True:
+            try:
+                await self._tend()
+            except MooringError as e:
+                log.warning("lease.cannot_claim", kind=str(self._kind), error=str(e))
+            await asyncio.sleep(LOOK_S)
 
     async def _tend(self) -> None:
         """Start what was won, stop what was lost."""

@@ -51,7 +51,7 @@ class MailReader:
     async def some(self, grant: Grant, key: DataKey, message_ids: Sequence[str]) -> dict[str, Message]:
         """These messages by id; those not stored are left out."""
         rows = await listing.some(self._db, grant.id, list(message_ids))
-        return {row["id"]: _message(row, key) for row in rows}
+        return {message.id: message for message in await beside(_weight(rows), _messages, rows, key)}
 
     async def raw(self, grant: Grant, key: DataKey, message_ids: Sequence[str]) -> dict[str, bytes]:
         """The bytes of these messages as the server has them, by id; those not stored are left out."""

@@ -8,7 +8,7 @@ import structlog
 from mooring.clock import Clock
 from mooring.errors import LostOwnership, MooringError, ProviderFailure
 from mooring.events import EventType, Fact, append
-from mooring.grants import Grant, GrantStatus, set_status, set_sync_health
+from mooring.grants import Grant, GrantStatus, set_failure_told, set_status, set_sync_health
 from mooring.jobs import Lease, fenced
 from mooring.store import Connection, Database
 from mooring.sync.failures import as_stored
@@ -37,7 +37,7 @@ class Health:
             before = await set_sync_health(tx, self._grant.id, None)
             if await set_status(tx, self._grant.id, GrantStatus.VALID):
                 await self._tell(tx, EventType.GRANT_UPDATED)
-            elif before.error is not None:
+            if before.failure_told:
                 await self._tell(tx, EventType.SYNC_RECOVERED)
             if before.synced_at is None:
                 await self._tell(tx, EventType.SYNC_COMPLETED)
@@ -54,7 +54,9 @@ class Health:
                 if is_refused_login(error):
                     if await set_status(tx, self._grant.id, GrantStatus.INVALID):
                         await self._tell(tx, EventType.GRANT_EXPIRED)
-                elif before.error is None:
+                elif before.error is None and not before.failure_told:
+                    # An error of which nobody was told is a refused login: that grant.expired says more.
+                    await set_failure_told(tx, self._grant.id)
                     await self._tell(tx, EventType.SYNC_FAILED, error=told)
         except LostOwnership:
             return False

@@ -153,7 +153,7 @@ async def test_a_large_message_is_sent_beside_the_loop(
 async def test_a_large_message_is_read_beside_the_loop(world: World):
     head = b"From: bob@example.test\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     raw = head + base64.encodebytes(LARGE)
-    message_id = await world.store(raw)
+    (message_id,) = await world.store(raw)
     reader, key = MailReader(world.db, world.objects), await world.keys.data_key(world.grant)
     async with watched() as turns:
         found = await reader.raw(world.grant, key, [message_id])
@@ -161,6 +161,19 @@ async def test_a_large_message_is_read_beside_the_loop(world: World):
     is_whole = found[message_id] == raw
     assert is_whole
     assert message is not None
+    assert turns.longest_s < yardstick_s() / 3
+
+
+async def test_many_long_bodies_are_read_beside_the_loop(world: World):
+    text = base64.encodebytes(LARGE[: 1 << 19])
+    raws = [b"Subject: %d\r\n\r\n%s" % (number, text) for number in range(50)]
+    ids = await world.store(*raws)
+    reader, key = MailReader(world.db, world.objects), await world.keys.data_key(world.grant)
+    async with watched() as turns:
+        found = await reader.some(world.grant, key, [*ids, "not stored"])
+    assert {identity: message.subject for identity, message in found.items()} == {
+        identity: str(number) for number, identity in enumerate(ids)
+    }
     assert turns.longest_s < yardstick_s() / 3
 
 

@@ -80,7 +80,7 @@ async def test_nothing_readable_is_stored(world: World):
 
 
 async def test_a_reply_joins_its_thread(world: World):
-    parent = await world.store(PARENT)
+    (parent,) = await world.store(PARENT)
     message = await world.sender().send(
         world.grant, replace(HELLO, reply_to_message_id=parent, subject="Re: Question"), idempotency_key=None
     )

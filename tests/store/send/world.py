@@ -94,8 +94,8 @@ class World:
 
         await until_async(done, what=f"{count} copies are done")
 
-    async def store(self, raw: bytes) -> str:
-        """Have this message in the stored inbox, beside an empty folder for sent mail; returns its id."""
+    async def store(self, *raws: bytes) -> list[str]:
+        """Have these messages in the stored inbox, beside an empty folder for sent mail; returns their ids."""
         holder = Holder(self.db, timedelta(minutes=1))
         await holder.join()
         (lease,) = await holder.claim(LeaseKind.MAILBOX, scopes=None, limit=1)
@@ -103,8 +103,9 @@ class World:
         writer = MailWriter(self.db, self.objects, self.clock, self.grant, lease, key)
         listed = [ListedMailbox(name, name.encode(), ".", frozenset()) for name in ("INBOX", "Sent")]
         inbox = (await writer.set_folders(folders_of(self.grant.id, listed)))[0]
-        await writer.add(inbox, await writer.prepare([Arrival(1, frozenset(), 1_700_000_000, raw)]), announce=False)
-        return message_id(self.grant.id, raw)
+        arrivals = [Arrival(uid, frozenset(), 1_700_000_000, raw) for uid, raw in enumerate(raws, start=1)]
+        await writer.add(inbox, await writer.prepare(arrivals), announce=False)
+        return [message_id(self.grant.id, raw) for raw in raws]
 
 
 async def connected_grant(
