@@ -91,6 +91,7 @@ class Webhooks:
     async def update(self, application: Application, webhook_id: str, changes: WebhookChanges) -> Webhook:
         """Change what is given. A new URL, and one that is switched on again, has to pass the challenge.
 
+        With a new URL, or when one that is failing is set to active, whatever rests is tried at once.
         Switched on again, it hears of what happens from then on; what it missed are dead letters, or can be read
         again with a cursor.
 
@@ -104,10 +105,13 @@ class Webhooks:
             check_url(changes.url, _WORDS[application.generation].url)
         _check_status(changes.status)
         wakes = changes.status is WebhookStatus.ACTIVE and not webhook.status.delivers
-        if wakes or (changes.url is not None and changes.url != webhook.url):
+        moves = changes.url is not None and changes.url != webhook.url
+        if wakes or moves:
             await challenge(self._dialer, _draft(application, changes, self._clock.now(), before=webhook))
         async with self._db.transaction() as tx:
             await self._change(tx, webhook, changes, wakes=wakes)
+            if moves or (changes.status is WebhookStatus.ACTIVE and webhook.status is WebhookStatus.FAILING):
+                await lanes.rest_no_more(tx, webhook.id)
         return await self.find(application, webhook_id)
 
     async def _change(self, tx: Connection, webhook: Webhook, changes: WebhookChanges, *, wakes: bool) -> None:

@@ -40,6 +40,23 @@ async def begin_here(tx: Connection, webhook_id: str, application_id: str) -> No
     )  # fmt: skip
 
 
+async def rest_no_more(tx: Connection, webhook_id: str) -> None:
+    """Have everything that waits for its next try tried now: what was tried in vain does not count any more.
+
+    Dead letters stay.
+    """
+    await tx.execute(
+        """UPDATE lanes SET attempts = 0, refusals = 0, due_at = NULL
+           WHERE webhook_id = $1 AND (attempts > 0 OR due_at IS NOT NULL)""",
+        webhook_id,
+    )  # fmt: skip
+    await tx.execute(
+        """UPDATE parked SET attempts = 0, refusals = 0, due_at = now()
+           WHERE webhook_id = $1 AND due_at IS NOT NULL""",
+        webhook_id,
+    )  # fmt: skip
+
+
 async def behind(db: Database, webhook_id: str, application_id: str) -> list[Lane]:
     """The lanes with something to deliver, as they were left."""
     rows = await db.fetch(
