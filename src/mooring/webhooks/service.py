@@ -10,12 +10,14 @@ from mooring.clock import Clock
 from mooring.config import Generation
 from mooring.egress import Dialer
 from mooring.errors import Conflict, InvalidRequest, NotFound
+from mooring.events import EventType
 from mooring.ids import new_id
 from mooring.jobs import LeaseKind, hold, nudge, offer, withdraw
 from mooring.store import Connection, Database
 from mooring.vault import Vault
 from mooring.webhooks.catalogue import OUR_TRIGGERS, TRIGGERS, V2_TRIGGERS
 from mooring.webhooks.challenge import challenge, check_url
+from mooring.webhooks.rehearsal import send_test
 from mooring.webhooks.repository import endpoints, lanes
 from mooring.webhooks.secrets import first_sealed_secret, new_sealed_secret, secret_context
 from mooring.webhooks.types import Attempt, DeadLetter, NewWebhook, Webhook, WebhookChanges, WebhookStatus
@@ -155,6 +157,17 @@ class Webhooks:
             if webhook.status.delivers:
                 await offer(tx, LeaseKind.WEBHOOK, webhook.id, str(webhook.environment))
         return NewWebhook(await self.find(application, webhook.id), secret)
+
+    async def send_test(self, application: Application, url: str, type_: EventType) -> None:
+        """Deliver a sample of this event to this URL, once; it need not be a webhook's.
+
+        Raises:
+            InvalidRequest: the URL is none, or the endpoint did not take it.
+            EgressError, TargetNotAllowed.
+        """
+        check_url(url, _WORDS[application.generation].url)
+        now = self._clock.now()
+        await send_test(self._dialer, _draft(application, WebhookChanges(url=url), now), type_, int(now.timestamp()))
 
     async def attempts(
         self, webhook: Webhook, *, before: datetime | None = None, failed: bool | None = None, limit: int = 50

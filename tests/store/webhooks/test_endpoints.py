@@ -6,9 +6,10 @@ import pytest
 
 from mooring.egress import Outcome
 from mooring.errors import EgressError, InvalidRequest, NotFound, TargetNotAllowed
+from mooring.events import EventType
 from mooring.webhooks import WebhookChanges, Webhooks
 from tests.egress.exits import Names
-from tests.store.webhooks.conftest import House, dialer_of
+from tests.store.webhooks.conftest import SOURCE, House, dialer_of
 from tests.store.webhooks.receivers import HOST, Receiver, receiving
 from tests.waiting import until_async
 
@@ -58,6 +59,33 @@ async def test_a_private_address_and_metadata_are_no_targets(house: House) -> No
     for url in ("http://169.254.169.254/latest", "http://10.0.0.1:8080/", "http://[::ffff:10.0.0.1]:8080/"):
         with pytest.raises(TargetNotAllowed):
             await house.webhooks.create(house.application, WebhookChanges(url=url, trigger_types=("message.created",)))
+
+
+async def test_a_test_event_is_signed_with_the_secret_that_everybody_knows(house: House) -> None:
+    async with receiving() as receiver:
+        await house.webhooks.send_test(house.application, receiver.url, EventType.GRANT_EXPIRED)
+    [delivered] = receiver.taken
+    assert delivered.is_signed_by("mock-webhook-secret")
+    assert (delivered.told["type"], delivered.source) == ("grant.expired", SOURCE)
+    assert delivered.told["data"]["application_id"] == house.application.id
+    assert await house.webhooks.of_application(house.application) == []
+
+
+async def test_a_test_event_that_is_not_taken_says_why_and_on_whose_side(house: House) -> None:
+    async def said(url: str) -> str:
+        with pytest.raises(InvalidRequest) as refused:
+            await house.webhooks.send_test(house.application, url, EventType.MESSAGE_CREATED)
+        return refused.value.message
+
+    async with receiving(lambda told: 500) as receiver:
+        assert await said(receiver.url) == "The endpoint did not take the test event: it answered 500."
+    assert (await said(receiver.url)).startswith("The endpoint did not take the test event: connect: ")
+    assert "webhook_url" in await said("nonsense")
+    with pytest.raises(TargetNotAllowed):
+        await house.webhooks.send_test(house.application, "http://10.0.0.1/", EventType.MESSAGE_CREATED)
+    elsewhere = replace(house.application, region="eu")
+    with pytest.raises(EgressError, match="webhook-eu-static"):
+        await house.webhooks.send_test(elsewhere, receiver.url, EventType.MESSAGE_CREATED)
 
 
 async def test_without_a_pool_it_is_ours(house: House) -> None:

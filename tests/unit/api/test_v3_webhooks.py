@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from mooring.errors import InvalidRequest
 from mooring.store import StoreUnavailable
 from tests.unit.api.fake_webhooks import AT
 from tests.unit.api.fakes import NOW_S, World
@@ -119,6 +120,20 @@ async def test_a_sample_of_each_event(v3: httpx.AsyncClient) -> None:
     assert (told["type"], told["specversion"], told["data"]["application_id"]) == ("message.created", "1.0", "app-v3")
     unknown = await v3.post("/v3/webhooks/mock-payload", json={"trigger_type": "message.eaten"})
     assert "message.created" in unknown.json()["error"]["message"]
+
+
+async def test_a_test_event_is_sent_where_somebody_wants_it(world: World, v3: httpx.AsyncClient) -> None:
+    url = "https://example.com/try"
+    answer = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url})
+    assert answer.json() == {"request_id": answer.headers["x-request-id"], "data": "success"}
+    await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url, "trigger_type": "grant.expired"})
+    assert world.webhooks.calls == [("app-v3", url, "message.created"), ("app-v3", url, "grant.expired")]
+    unknown = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url, "trigger_type": "message.eaten"})
+    assert unknown.status_code == 400
+    assert "message.eaten" in unknown.json()["error"]["message"]
+    world.webhooks.error = InvalidRequest("The endpoint did not take the test event: it answered 500.")
+    refused = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url})
+    assert refused.status_code == 400
 
 
 async def test_facts_are_replayed_from_a_cursor(world: World, v3: httpx.AsyncClient) -> None:
