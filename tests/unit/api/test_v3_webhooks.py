@@ -53,6 +53,34 @@ async def test_our_triggers_are_kept_out_of_the_list_that_sdks_read(v3: httpx.As
     assert answer.json()["data"]["mooring_trigger_types"] == ["sync.failed"]
 
 
+NODE_ONLY = "grant.imap_sync_completed"
+PYTHON = {"X-Nylas-API-Wrapper": "python"}
+
+
+async def test_what_the_node_sdk_knows_is_shown_to_it_and_can_be_taken_away(v3: httpx.AsyncClient) -> None:
+    made = await create(v3, trigger_types=["message.created", NODE_ONLY], mooring_trigger_types=["sync.gap"])
+    assert (made["trigger_types"], made["mooring_trigger_types"]) == (["message.created", NODE_ONLY], ["sync.gap"])
+    answer = await v3.put("/v3/webhooks/w1", json={"mooring_trigger_types": ["sync.failed"]})
+    assert answer.json()["data"]["trigger_types"] == ["message.created", NODE_ONLY]
+    answer = await v3.put("/v3/webhooks/w1", json={"trigger_types": ["message.created"]})
+    assert answer.json()["data"]["trigger_types"] == ["message.created"]
+    assert answer.json()["data"]["mooring_trigger_types"] == ["sync.failed"]
+
+
+async def test_the_python_sdk_sees_no_trigger_that_it_cannot_read(v3: httpx.AsyncClient) -> None:
+    await create(v3, trigger_types=["message.created", NODE_ONLY])
+    for seen in (
+        (await v3.get("/v3/webhooks/w1", headers=PYTHON)).json()["data"],
+        (await v3.get("/v3/webhooks", headers=PYTHON)).json()["data"][0],
+        (await v3.put("/v3/webhooks/w1/rotate-secret", json={}, headers=PYTHON)).json()["data"],
+    ):
+        assert (seen["trigger_types"], seen["mooring_trigger_types"]) == (["message.created"], [NODE_ONLY])
+    # It replaces what it sees, and keeps what it does not.
+    answer = await v3.put("/v3/webhooks/w1", json={"trigger_types": ["folder.created"]}, headers=PYTHON)
+    assert answer.json()["data"]["trigger_types"] == ["folder.created"]
+    assert (await v3.get("/v3/webhooks/w1")).json()["data"]["trigger_types"] == ["folder.created", NODE_ONLY]
+
+
 async def test_both_spellings_of_a_new_secret(v3: httpx.AsyncClient) -> None:
     await create(v3)
     for answer in (
