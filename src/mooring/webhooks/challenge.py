@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+import httpx
+
 from mooring.egress import Dialer
 from mooring.errors import InvalidRequest
 from mooring.ids import new_secret
@@ -34,6 +36,10 @@ def check_url(url: str, field: str) -> None:
         raise InvalidRequest(f"{field} must not hold a user name or a password.", hint="Check our signature instead.")
     if len(url) > URL_MAX or not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidRequest(f"{field} has more than {URL_MAX} characters, or some that need quoting.")
+    try:
+        httpx.Request("GET", url)
+    except (httpx.InvalidURL, UnicodeError):  # UnicodeError: a host such as "xn--a"
+        raise InvalidRequest(f"{field} {url[:100]!r} has a host that is neither a name nor an address.") from None
 
 
 async def challenge(dialer: Dialer, webhook: Webhook) -> None:

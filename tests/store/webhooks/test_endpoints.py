@@ -48,6 +48,7 @@ async def test_nobody_listens(house: House) -> None:
     [
         "ftp://example.com/", "https:///x", "nonsense", "https://user:word@example.com/", "https://exa mple.com/",
         "https://example.com:99999/", "https://example.com:0/", f"https://example.com/{'x' * 3000}", "https://bücher.de/",
+        "https://xn--/", "https://xn--a/", "https://[v1.a]/", "https://256.1.1.1/", "https://[::1/",
     ],
 )  # fmt: skip
 async def test_what_is_no_url_of_an_endpoint_is_refused(house: House, url: str) -> None:
@@ -118,6 +119,15 @@ async def test_redirects_are_not_followed(house: House) -> None:
         receiver.headers = f"Location: {target.url}\r\n"
         assert await first_reason(house, receiver) == "answered 302, and redirects are not followed"
         assert target.came == []
+
+
+@pytest.mark.parametrize("location", ["https://xn--a/", "https://[v1.a]/", "https://256.1.1.1/"])
+async def test_a_redirect_to_what_is_no_url_is_a_failure_of_the_endpoint(house: House, location: str) -> None:
+    async with receiving(lambda told: 302) as receiver:
+        receiver.headers = f"Location: {location}\r\n"
+        with pytest.raises(InvalidRequest, match="the test event: it answered 302"):
+            await house.webhooks.send_test(house.application, receiver.url, EventType.MESSAGE_CREATED)
+        assert await first_reason(house, receiver) == "answered 302, and redirects are not followed"
 
 
 async def test_an_endless_answer_is_not_read(house: House) -> None:
