@@ -208,7 +208,7 @@ class Webhooks:
         return webhook
 
     async def backlog(self) -> lanes.Backlog:
-        """What all webhooks together have not delivered yet."""
+        """What all webhooks together have not delivered yet, and whether they get on."""
         return await lanes.backlog(self._db)
 
     async def reseal(self) -> int:

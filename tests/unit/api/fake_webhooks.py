@@ -87,7 +87,7 @@ class FakeWebhooks:
     async def backlog(self) -> Backlog:
         if self.error is not None:
             raise self.error
-        return Backlog(3, AT, 2)
+        return Backlog(3, AT, 2, 40, 5)
 
     async def facts(self, grant_id: str, /, *, after: int, limit: int) -> list[Recorded]:
         self.asked.append({"grant_id": grant_id, "after": after, "limit": limit})

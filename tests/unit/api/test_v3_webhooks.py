@@ -178,5 +178,7 @@ async def test_the_backlog_is_measured(world: World, v3: httpx.AsyncClient) -> N
     text = (await v3.get("/metrics")).text
     assert "mooring_facts_undelivered 3.0" in text
     assert "mooring_webhook_dead_letters 2.0" in text
+    assert 'mooring_webhook_recent_attempts{outcome="taken"} 40.0' in text
+    assert 'mooring_webhook_recent_attempts{outcome="not_taken"} 5.0' in text
     world.webhooks.error = StoreUnavailable("the database is away")
     assert (await v3.get("/metrics")).status_code == 200
