@@ -9,7 +9,11 @@ const [apiUri, apiKey, webhookUrl] = process.argv.slice(2);
 const nylas = new Nylas({ apiKey, apiUri });
 
 const created = await nylas.webhooks.create({
-  requestBody: { triggerTypes: [WebhookTriggers.MessageCreated], webhookUrl, description: "from Node" },
+  requestBody: {
+    triggerTypes: [WebhookTriggers.MessageCreated, WebhookTriggers.GrantImapSyncCompleted],
+    webhookUrl,
+    description: "from Node",
+  },
 });
 const id = created.data.id;
 const found = await nylas.webhooks.find({ webhookId: id });

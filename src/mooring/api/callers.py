@@ -11,6 +11,11 @@ def address_of(request: Req) -> str:
     return request.client.host if request.client else ""
 
 
+def is_python_sdk(request: Req) -> bool:
+    """Whether the official Python SDK calls: it names itself, the Node SDK does not (contract 5.2)."""
+    return request.headers.get("x-nylas-api-wrapper", "").lower() == "python"
+
+
 def user_agent_of(request: Req) -> str:
     """The program that the caller says it is."""
     return request.headers.get("user-agent", "")[:MAX_USER_AGENT]

@@ -16,16 +16,19 @@ _latency = Histogram(
     "mooring_http_request_seconds", "Seconds from arrival to the last byte.", ("method", "route"), buckets=_BUCKETS_S
 )
 
-_undelivered = Gauge("mooring_facts_undelivered", "Facts that some webhook has not come to yet, for each webhook.")
+_undelivered = Gauge("mooring_facts_undelivered", "Facts that wait for some webhook, for each webhook.")
 _oldest = Gauge("mooring_facts_oldest_undelivered_seconds", "Age of the oldest of them; 0 when there is none.")
 _dead = Gauge("mooring_webhook_dead_letters", "Facts that were given up, until somebody has them sent again.")
+_tries = Gauge("mooring_webhook_recent_attempts", "Deliveries tried in the last five minutes.", ("outcome",))
 
 
 def observe_backlog(backlog: Backlog, now: datetime) -> None:
-    """Show what all webhooks together have not delivered yet."""
+    """Show what all webhooks together have not delivered yet, and whether they get on."""
     _undelivered.set(backlog.depth)
     _oldest.set(max(0.0, (now - backlog.oldest_at).total_seconds()) if backlog.oldest_at else 0.0)
     _dead.set(backlog.dead)
+    _tries.labels("taken").set(backlog.taken)
+    _tries.labels("not_taken").set(backlog.not_taken)
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:

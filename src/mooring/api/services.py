@@ -9,7 +9,7 @@ from mooring.applications import Application, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.egress import LedgerEntry
-from mooring.events import Recorded
+from mooring.events import EventType, Recorded
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
@@ -131,6 +131,7 @@ class WebhookService(Protocol):
     async def update(self, application: Application, webhook_id: str, changes: WebhookChanges, /) -> Webhook: ...
     async def destroy(self, application: Application, webhook_id: str, /) -> None: ...
     async def rotate_secret(self, application: Application, webhook_id: str, /) -> NewWebhook: ...
+    async def send_test(self, application: Application, url: str, type_: EventType, /) -> None: ...
     async def attempts(
         self, webhook: Webhook, /, *, before: datetime | None, failed: bool | None, limit: int
     ) -> list[Attempt]: ...

@@ -5,7 +5,7 @@ It reads the outbox and the stored copies, and leaves by the webhook pool; it kn
 reach them; the rules are in ``schedule.py``, what is sent in ``catalogue.py`` and ``notices.py``.
 """
 
-from mooring.webhooks.catalogue import CATALOGUE, OUR_TRIGGERS, TRIGGERS, Entry
+from mooring.webhooks.catalogue import CATALOGUE, NODE_TRIGGERS, OUR_TRIGGERS, TRIGGERS, Entry
 from mooring.webhooks.deliverer import Deliverer
 from mooring.webhooks.feed import Feed
 from mooring.webhooks.notices import notice_id, sample
@@ -24,6 +24,7 @@ from mooring.webhooks.types import (
 
 __all__ = [
     "CATALOGUE",
+    "NODE_TRIGGERS",
     "OUR_TRIGGERS",
     "TRIGGERS",
     "Attempt",

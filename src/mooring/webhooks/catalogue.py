@@ -30,6 +30,7 @@ class Entry:
         source: where it comes from, as the envelope says; ``{provider}`` is the grant's.
         ours: not in the vocabulary of every official SDK. The Python SDK cannot read a list of webhooks with a
             trigger that it does not know (contract 1.7), so these are in ``mooring_trigger_types`` instead.
+        node: of ours, one that the Node SDK knows and the Python SDK does not (contract 5.2).
         v2: its name there; "" where v2 has none.
         sample: of ``data.object``; beside: what ``data`` holds beside it.
     """
@@ -40,6 +41,7 @@ class Entry:
     source: str
     sample: dict[str, Any]
     ours: bool = False
+    node: bool = False
     v2: str = ""
     beside: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -205,7 +207,7 @@ _ENTRIES = (
     ),
     Entry(
         EventType.SYNC_COMPLETED, Subject.GRANT, "The first copy of a mailbox is whole.", SYSTEM,
-        {"code": 25012, **_GRANT}, ours=True,
+        {"code": 25012, **_GRANT}, ours=True, node=True,
     ),
     Entry(
         EventType.SYNC_FAILED, Subject.SYNC, "A mailbox cannot be synchronised just now, and why.", SYSTEM,
@@ -229,6 +231,8 @@ TRIGGERS = frozenset(str(entry.type) for entry in _ENTRIES if not entry.ours)
 """What ``trigger_types`` may hold."""
 OUR_TRIGGERS = frozenset(str(entry.type) for entry in _ENTRIES if entry.ours)
 """What ``mooring_trigger_types`` may hold."""
+NODE_TRIGGERS = frozenset(str(entry.type) for entry in _ENTRIES if entry.node)
+"""What of ``OUR_TRIGGERS`` stands in ``trigger_types`` for every caller but the Python SDK."""
 V2_TRIGGERS = frozenset(entry.v2 for entry in _ENTRIES if entry.v2)
 """What ``triggers`` of v2 may hold."""
 

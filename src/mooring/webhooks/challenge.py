@@ -1,14 +1,13 @@
 """The handshake: an endpoint proves that it wants to be called before anything is sent to it (contract 5.3)."""
 
-import asyncio
 from urllib.parse import urlsplit
 
 import httpx
 
 from mooring.egress import Dialer
-from mooring.errors import EgressError, InvalidRequest, MooringError, TargetNotAllowed
+from mooring.errors import InvalidRequest
 from mooring.ids import new_secret
-from mooring.webhooks.posting import ANSWER_S, client_of, read_some, reason_of
+from mooring.webhooks.asking import NoAnswer, ask
 from mooring.webhooks.types import Webhook
 
 URL_MAX = 2048
@@ -37,6 +36,10 @@ def check_url(url: str, field: str) -> None:
         raise InvalidRequest(f"{field} must not hold a user name or a password.", hint="Check our signature instead.")
     if len(url) > URL_MAX or not url.isascii() or not url.isprintable() or " " in url:
         raise InvalidRequest(f"{field} has more than {URL_MAX} characters, or some that need quoting.")
+    try:
+        httpx.Request("GET", url)
+    except (httpx.InvalidURL, UnicodeError):  # UnicodeError: a host such as "xn--a"
+        raise InvalidRequest(f"{field} {url[:100]!r} has a host that is neither a name nor an address.") from None
 
 
 async def challenge(dialer: Dialer, webhook: Webhook) -> None:
@@ -47,19 +50,12 @@ async def challenge(dialer: Dialer, webhook: Webhook) -> None:
         EgressError: our own exit failed. TargetNotAllowed.
     """
     word = new_secret(128)
-    async with client_of(dialer, webhook) as client:
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                async with client.stream("GET", _with_challenge(webhook.url, word), headers=_PLAIN) as answer:
-                    said = await read_some(answer, _LONGEST_ANSWER)
-        except TimeoutError:
-            raise _refused(f"there was no answer within {ANSWER_S:.0f} s") from None
-        except (EgressError, TargetNotAllowed):
-            raise
-        except (MooringError, httpx.HTTPError) as e:
-            raise _refused(reason_of(e)) from e
-    if answer.status_code != 200:
-        raise _refused(f"it answered {answer.status_code}")
+    try:
+        status, said = await ask(dialer, webhook, _with_challenge(webhook.url, word), _PLAIN, limit=_LONGEST_ANSWER)
+    except NoAnswer as e:
+        raise _refused(str(e)) from e
+    if status != 200:
+        raise _refused(f"it answered {status}")
     if said != word.encode():
         # What it said instead is not repeated: nobody reads other people's servers through us.
         raise _refused(f"it answered 200, and with {'something else' if said else 'nothing'} instead of the challenge")

@@ -10,12 +10,14 @@ from mooring.clock import Clock
 from mooring.config import Generation
 from mooring.egress import Dialer
 from mooring.errors import Conflict, InvalidRequest, NotFound
+from mooring.events import EventType
 from mooring.ids import new_id
 from mooring.jobs import LeaseKind, hold, nudge, offer, withdraw
 from mooring.store import Connection, Database
 from mooring.vault import Vault
 from mooring.webhooks.catalogue import OUR_TRIGGERS, TRIGGERS, V2_TRIGGERS
 from mooring.webhooks.challenge import challenge, check_url
+from mooring.webhooks.rehearsal import send_test
 from mooring.webhooks.repository import endpoints, lanes
 from mooring.webhooks.secrets import first_sealed_secret, new_sealed_secret, secret_context
 from mooring.webhooks.types import Attempt, DeadLetter, NewWebhook, Webhook, WebhookChanges, WebhookStatus
@@ -91,6 +93,7 @@ class Webhooks:
     async def update(self, application: Application, webhook_id: str, changes: WebhookChanges) -> Webhook:
         """Change what is given. A new URL, and one that is switched on again, has to pass the challenge.
 
+        With a new URL, or when one that is failing is set to active, whatever rests is tried at once.
         Switched on again, it hears of what happens from then on; what it missed are dead letters, or can be read
         again with a cursor.
 
@@ -104,10 +107,13 @@ class Webhooks:
             check_url(changes.url, _WORDS[application.generation].url)
         _check_status(changes.status)
         wakes = changes.status is WebhookStatus.ACTIVE and not webhook.status.delivers
-        if wakes or (changes.url is not None and changes.url != webhook.url):
+        moves = changes.url is not None and changes.url != webhook.url
+        if wakes or moves:
             await challenge(self._dialer, _draft(application, changes, self._clock.now(), before=webhook))
         async with self._db.transaction() as tx:
             await self._change(tx, webhook, changes, wakes=wakes)
+            if moves or (changes.status is WebhookStatus.ACTIVE and webhook.status is WebhookStatus.FAILING):
+                await lanes.rest_no_more(tx, webhook.id)
         return await self.find(application, webhook_id)
 
     async def _change(self, tx: Connection, webhook: Webhook, changes: WebhookChanges, *, wakes: bool) -> None:
@@ -152,6 +158,17 @@ class Webhooks:
                 await offer(tx, LeaseKind.WEBHOOK, webhook.id, str(webhook.environment))
         return NewWebhook(await self.find(application, webhook.id), secret)
 
+    async def send_test(self, application: Application, url: str, type_: EventType) -> None:
+        """Deliver a sample of this event to this URL, once; it need not be a webhook's.
+
+        Raises:
+            InvalidRequest: the URL is none, or the endpoint did not take it.
+            EgressError, TargetNotAllowed.
+        """
+        check_url(url, _WORDS[application.generation].url)
+        now = self._clock.now()
+        await send_test(self._dialer, _draft(application, WebhookChanges(url=url), now), type_, int(now.timestamp()))
+
     async def attempts(
         self, webhook: Webhook, *, before: datetime | None = None, failed: bool | None = None, limit: int = 50
     ) -> list[Attempt]:
@@ -191,7 +208,7 @@ class Webhooks:
         return webhook
 
     async def backlog(self) -> lanes.Backlog:
-        """What all webhooks together have not delivered yet."""
+        """What all webhooks together have not delivered yet, and whether they get on."""
         return await lanes.backlog(self._db)
 
     async def reseal(self) -> int:

@@ -6,9 +6,10 @@ import pytest
 
 from mooring.egress import Outcome
 from mooring.errors import EgressError, InvalidRequest, NotFound, TargetNotAllowed
+from mooring.events import EventType
 from mooring.webhooks import WebhookChanges, Webhooks
 from tests.egress.exits import Names
-from tests.store.webhooks.conftest import House, dialer_of
+from tests.store.webhooks.conftest import SOURCE, House, dialer_of
 from tests.store.webhooks.receivers import HOST, Receiver, receiving
 from tests.waiting import until_async
 
@@ -47,6 +48,7 @@ async def test_nobody_listens(house: House) -> None:
     [
         "ftp://example.com/", "https:///x", "nonsense", "https://user:word@example.com/", "https://exa mple.com/",
         "https://example.com:99999/", "https://example.com:0/", f"https://example.com/{'x' * 3000}", "https://bücher.de/",
+        "https://xn--/", "https://xn--a/", "https://[v1.a]/", "https://256.1.1.1/", "https://[::1/",
     ],
 )  # fmt: skip
 async def test_what_is_no_url_of_an_endpoint_is_refused(house: House, url: str) -> None:
@@ -58,6 +60,33 @@ async def test_a_private_address_and_metadata_are_no_targets(house: House) -> No
     for url in ("http://169.254.169.254/latest", "http://10.0.0.1:8080/", "http://[::ffff:10.0.0.1]:8080/"):
         with pytest.raises(TargetNotAllowed):
             await house.webhooks.create(house.application, WebhookChanges(url=url, trigger_types=("message.created",)))
+
+
+async def test_a_test_event_is_signed_with_the_secret_that_everybody_knows(house: House) -> None:
+    async with receiving() as receiver:
+        await house.webhooks.send_test(house.application, receiver.url, EventType.GRANT_EXPIRED)
+    [delivered] = receiver.taken
+    assert delivered.is_signed_by("mock-webhook-secret")
+    assert (delivered.told["type"], delivered.source) == ("grant.expired", SOURCE)
+    assert delivered.told["data"]["application_id"] == house.application.id
+    assert await house.webhooks.of_application(house.application) == []
+
+
+async def test_a_test_event_that_is_not_taken_says_why_and_on_whose_side(house: House) -> None:
+    async def said(url: str) -> str:
+        with pytest.raises(InvalidRequest) as refused:
+            await house.webhooks.send_test(house.application, url, EventType.MESSAGE_CREATED)
+        return refused.value.message
+
+    async with receiving(lambda told: 500) as receiver:
+        assert await said(receiver.url) == "The endpoint did not take the test event: it answered 500."
+    assert (await said(receiver.url)).startswith("The endpoint did not take the test event: connect: ")
+    assert "webhook_url" in await said("nonsense")
+    with pytest.raises(TargetNotAllowed):
+        await house.webhooks.send_test(house.application, "http://10.0.0.1/", EventType.MESSAGE_CREATED)
+    elsewhere = replace(house.application, region="eu")
+    with pytest.raises(EgressError, match="webhook-eu-static"):
+        await house.webhooks.send_test(elsewhere, receiver.url, EventType.MESSAGE_CREATED)
 
 
 async def test_without_a_pool_it_is_ours(house: House) -> None:
@@ -90,6 +119,15 @@ async def test_redirects_are_not_followed(house: House) -> None:
         receiver.headers = f"Location: {target.url}\r\n"
         assert await first_reason(house, receiver) == "answered 302, and redirects are not followed"
         assert target.came == []
+
+
+@pytest.mark.parametrize("location", ["https://xn--a/", "https://[v1.a]/", "https://256.1.1.1/"])
+async def test_a_redirect_to_what_is_no_url_is_a_failure_of_the_endpoint(house: House, location: str) -> None:
+    async with receiving(lambda told: 302) as receiver:
+        receiver.headers = f"Location: {location}\r\n"
+        with pytest.raises(InvalidRequest, match="the test event: it answered 302"):
+            await house.webhooks.send_test(house.application, receiver.url, EventType.MESSAGE_CREATED)
+        assert await first_reason(house, receiver) == "answered 302, and redirects are not followed"
 
 
 async def test_an_endless_answer_is_not_read(house: House) -> None:

@@ -66,6 +66,11 @@ class FakeWebhooks:
     async def rotate_secret(self, application: Application, webhook_id: str, /) -> NewWebhook:
         return NewWebhook(await self.find(application, webhook_id), "another-secret")
 
+    async def send_test(self, application: Application, url: str, type_: EventType, /) -> None:
+        if self.error is not None:
+            raise self.error
+        self.calls.append((application.id, url, type_))
+
     async def attempts(
         self, webhook: Webhook, /, *, before: datetime | None, failed: bool | None, limit: int
     ) -> list[Attempt]:
@@ -82,7 +87,7 @@ class FakeWebhooks:
     async def backlog(self) -> Backlog:
         if self.error is not None:
             raise self.error
-        return Backlog(3, AT, 2)
+        return Backlog(3, AT, 2, 40, 5)
 
     async def facts(self, grant_id: str, /, *, after: int, limit: int) -> list[Recorded]:
         self.asked.append({"grant_id": grant_id, "after": after, "limit": limit})

@@ -99,6 +99,7 @@ async def test_a_grant_is_changed(world: World, v3: httpx.AsyncClient) -> None:
         ("PUT", "/v3/webhooks/w1", {"status": "pause"}),
         ("POST", "/v3/webhooks/w1/dead-letters/resend", {"grant_id": "g1"}),
         ("POST", "/v3/webhooks/mock-payload", {"trigger_type": "message.created"}),
+        ("POST", "/v3/webhooks/send-test-event", {"webhook_url": "https://b.example/"}),
     ],
 )
 async def test_a_field_that_a_body_does_not_have_is_named(

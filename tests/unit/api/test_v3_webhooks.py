@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from mooring.errors import InvalidRequest
 from mooring.store import StoreUnavailable
 from tests.unit.api.fake_webhooks import AT
 from tests.unit.api.fakes import NOW_S, World
@@ -50,6 +51,34 @@ async def test_our_triggers_are_kept_out_of_the_list_that_sdks_read(v3: httpx.As
     answer = await v3.put("/v3/webhooks/w1", json={"trigger_types": ["folder.created"]})
     assert answer.json()["data"]["trigger_types"] == ["folder.created"]
     assert answer.json()["data"]["mooring_trigger_types"] == ["sync.failed"]
+
+
+NODE_ONLY = "grant.imap_sync_completed"
+PYTHON = {"X-Nylas-API-Wrapper": "python"}
+
+
+async def test_what_the_node_sdk_knows_is_shown_to_it_and_can_be_taken_away(v3: httpx.AsyncClient) -> None:
+    made = await create(v3, trigger_types=["message.created", NODE_ONLY], mooring_trigger_types=["sync.gap"])
+    assert (made["trigger_types"], made["mooring_trigger_types"]) == (["message.created", NODE_ONLY], ["sync.gap"])
+    answer = await v3.put("/v3/webhooks/w1", json={"mooring_trigger_types": ["sync.failed"]})
+    assert answer.json()["data"]["trigger_types"] == ["message.created", NODE_ONLY]
+    answer = await v3.put("/v3/webhooks/w1", json={"trigger_types": ["message.created"]})
+    assert answer.json()["data"]["trigger_types"] == ["message.created"]
+    assert answer.json()["data"]["mooring_trigger_types"] == ["sync.failed"]
+
+
+async def test_the_python_sdk_sees_no_trigger_that_it_cannot_read(v3: httpx.AsyncClient) -> None:
+    await create(v3, trigger_types=["message.created", NODE_ONLY])
+    for seen in (
+        (await v3.get("/v3/webhooks/w1", headers=PYTHON)).json()["data"],
+        (await v3.get("/v3/webhooks", headers=PYTHON)).json()["data"][0],
+        (await v3.put("/v3/webhooks/w1/rotate-secret", json={}, headers=PYTHON)).json()["data"],
+    ):
+        assert (seen["trigger_types"], seen["mooring_trigger_types"]) == (["message.created"], [NODE_ONLY])
+    # It replaces what it sees, and keeps what it does not.
+    answer = await v3.put("/v3/webhooks/w1", json={"trigger_types": ["folder.created"]}, headers=PYTHON)
+    assert answer.json()["data"]["trigger_types"] == ["folder.created"]
+    assert (await v3.get("/v3/webhooks/w1")).json()["data"]["trigger_types"] == ["folder.created", NODE_ONLY]
 
 
 async def test_both_spellings_of_a_new_secret(v3: httpx.AsyncClient) -> None:
@@ -121,6 +150,20 @@ async def test_a_sample_of_each_event(v3: httpx.AsyncClient) -> None:
     assert "message.created" in unknown.json()["error"]["message"]
 
 
+async def test_a_test_event_is_sent_where_somebody_wants_it(world: World, v3: httpx.AsyncClient) -> None:
+    url = "https://example.com/try"
+    answer = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url})
+    assert answer.json() == {"request_id": answer.headers["x-request-id"], "data": "success"}
+    await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url, "trigger_type": "grant.expired"})
+    assert world.webhooks.calls == [("app-v3", url, "message.created"), ("app-v3", url, "grant.expired")]
+    unknown = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url, "trigger_type": "message.eaten"})
+    assert unknown.status_code == 400
+    assert "message.eaten" in unknown.json()["error"]["message"]
+    world.webhooks.error = InvalidRequest("The endpoint did not take the test event: it answered 500.")
+    refused = await v3.post("/v3/webhooks/send-test-event", json={"webhook_url": url})
+    assert refused.status_code == 400
+
+
 async def test_facts_are_replayed_from_a_cursor(world: World, v3: httpx.AsyncClient) -> None:
     page = (await v3.get("/v3/grants/g1/facts?limit=10")).json()
     assert [(f["sequence"], f["type"], f["data"]) for f in page["data"]] == [(7, "message.created", {"id": "m1"})]
@@ -135,5 +178,7 @@ async def test_the_backlog_is_measured(world: World, v3: httpx.AsyncClient) -> N
     text = (await v3.get("/metrics")).text
     assert "mooring_facts_undelivered 3.0" in text
     assert "mooring_webhook_dead_letters 2.0" in text
+    assert 'mooring_webhook_recent_attempts{outcome="taken"} 40.0' in text
+    assert 'mooring_webhook_recent_attempts{outcome="not_taken"} 5.0' in text
     world.webhooks.error = StoreUnavailable("the database is away")
     assert (await v3.get("/metrics")).status_code == 200

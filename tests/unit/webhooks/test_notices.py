@@ -9,7 +9,7 @@ from nylas.models.webhooks import WebhookTriggers
 
 from mooring.config import Generation
 from mooring.events import EventType, Recorded
-from mooring.webhooks import CATALOGUE, OUR_TRIGGERS, TRIGGERS, notice_id, sample
+from mooring.webhooks import CATALOGUE, NODE_TRIGGERS, OUR_TRIGGERS, TRIGGERS, notice_id, sample
 from mooring.webhooks.catalogue import V2_TRIGGERS, types_behind
 from mooring.webhooks.notices import LARGEST, notice_of
 
@@ -91,6 +91,7 @@ def test_every_event_has_an_entry_and_a_sample() -> None:
 
 def test_ours_are_kept_apart() -> None:
     assert not TRIGGERS & OUR_TRIGGERS
+    assert NODE_TRIGGERS < OUR_TRIGGERS
     assert {str(kind) for kind in EventType} == TRIGGERS | OUR_TRIGGERS
 
 

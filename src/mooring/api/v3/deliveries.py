@@ -13,7 +13,7 @@ from mooring.api.doors import Req, door, services_of
 from mooring.api.queries import query_of, read_token, write_token
 from mooring.api.v3.webhooks import webhook_of
 from mooring.errors import InvalidRequest
-from mooring.events import Recorded
+from mooring.events import EventType, Recorded
 from mooring.webhooks import CATALOGUE, Attempt, DeadLetter, notice_id, sample
 
 
@@ -66,6 +66,17 @@ class MockBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v3/webhooks/mock-payload``."""
 
     trigger_type: str
+
+
+class TestEventBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v3/webhooks/send-test-event``.
+
+    Attributes:
+        trigger_type: what to send a sample of; the official CLI names none.
+    """
+
+    webhook_url: str
+    trigger_type: str = EventType.MESSAGE_CREATED
 
 
 class FactView(msgspec.Struct):
@@ -138,11 +149,18 @@ async def mock_payload(request: Req) -> ASGIResponse:
     """Show what a delivery of this event looks like."""
     application = await application_of(request)
     body = await json_of(request, MockBody)
-    known = {str(type_): type_ for type_ in CATALOGUE}
-    if body.trigger_type not in known:
-        raise InvalidRequest(f"There is no event {body.trigger_type[:50]!r}.", hint=f"There are: {', '.join(known)}.")
+    type_ = _event(body.trigger_type)
     now = int(services_of(request).clock.now().timestamp())
-    return single(request, sample(known[body.trigger_type], application_id=application.id, grant_id="sample", at=now))
+    return single(request, sample(type_, application_id=application.id, grant_id="sample", at=now))
+
+
+@door("POST", "/v3/webhooks/send-test-event", answer=Single[str], body=TestEventBody)
+async def send_test_event(request: Req) -> ASGIResponse:
+    """Deliver a sample of this event to a URL, once, signed with `mock-webhook-secret`."""
+    application = await application_of(request)
+    body = await json_of(request, TestEventBody)
+    await services_of(request).webhooks.send_test(application, body.webhook_url, _event(body.trigger_type))
+    return single(request, "success")
 
 
 @door("GET", "/v3/grants/{identifier:str}/facts", answer=Listing[FactView], query=("limit", "page_token", "after"))
@@ -158,6 +176,14 @@ async def list_facts(request: Req) -> ASGIResponse:
     facts = await services_of(request).facts(grant.id, after=after, limit=limit)
     cursor = write_token(facts[-1].sequence if facts else after)
     return listing(request, [_fact_view(fact) for fact in facts], next_cursor=cursor)
+
+
+def _event(name: str) -> EventType:
+    """The event of this name. Raises: InvalidRequest."""
+    known = {str(type_): type_ for type_ in CATALOGUE}
+    if name not in known:
+        raise InvalidRequest(f"There is no event {name[:50]!r}.", hint=f"There are: {', '.join(known)}.")
+    return known[name]
 
 
 def _attempt_view(attempt: Attempt) -> AttemptView:
@@ -198,6 +224,7 @@ def _fact_view(fact: Recorded) -> FactView:
 
 ROUTES: tuple[Any, ...] = (
     mock_payload,
+    send_test_event,
     list_attempts,
     list_dead_letters,
     resend_dead_letters,

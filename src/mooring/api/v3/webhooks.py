@@ -1,5 +1,6 @@
 """Webhooks: create, list, find, update, delete, and a new secret. What became of deliveries is in ``deliveries``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,10 +9,11 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Listing, Single, encoded, listing, request_id, single, unix
 from mooring.api.auth import application_of
 from mooring.api.bodies import json_of
+from mooring.api.callers import is_python_sdk
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.errors import InvalidRequest
-from mooring.webhooks import OUR_TRIGGERS, NewWebhook, Webhook, WebhookChanges, WebhookStatus
+from mooring.webhooks import NODE_TRIGGERS, OUR_TRIGGERS, NewWebhook, Webhook, WebhookChanges, WebhookStatus
 
 _MAX_EMAILS = 20
 _MAX_DESCRIPTION = 1_000
@@ -23,7 +25,7 @@ class WebhookBody(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         trigger_types: events of the vocabulary that the SDKs share.
         mooring_trigger_types: events of ours. They are kept apart, since the Python SDK cannot read a webhook with
-            a trigger that it does not know.
+            a trigger that it does not know; what the Node SDK knows is kept apart from Python only.
         ordered: each fact waits for the one before it, grant by grant (the default).
     """
 
@@ -72,15 +74,15 @@ class Success(msgspec.Struct):
 async def list_webhooks(request: Req) -> ASGIResponse:
     """List the application's webhooks."""
     webhooks = await services_of(request).webhooks.of_application(await application_of(request))
-    return listing(request, [_view(w) for w in webhooks])
+    return listing(request, [_view(request, w) for w in webhooks])
 
 
 @door("POST", "/v3/webhooks", answer=Single[WebhookView], body=WebhookBody)
 async def create_webhook(request: Req) -> ASGIResponse:
     """Make a webhook, once its endpoint has answered the challenge. Its secret is shown this once."""
     application = await application_of(request)
-    wanted = _changes(await json_of(request, WebhookBody), None)
-    return single(request, _new_view(await services_of(request).webhooks.create(application, wanted)))
+    wanted = _changes(await json_of(request, WebhookBody), ([], []))
+    return single(request, _new_view(request, await services_of(request).webhooks.create(application, wanted)))
 
 
 @door("GET", "/v3/webhooks/ip-addresses", answer=Single[WebhookAddressesView])
@@ -94,7 +96,7 @@ async def webhook_addresses(request: Req) -> ASGIResponse:
 @door("GET", "/v3/webhooks/{webhook_id:str}", answer=Single[WebhookView])
 async def find_webhook(request: Req) -> ASGIResponse:
     """Find a webhook."""
-    return single(request, _view(await webhook_of(request)))
+    return single(request, _view(request, await webhook_of(request)))
 
 
 @door("PUT", "/v3/webhooks/{webhook_id:str}", answer=Single[WebhookView], body=WebhookBody)
@@ -103,8 +105,8 @@ async def update_webhook(request: Req) -> ASGIResponse:
     application = await application_of(request)
     service = services_of(request).webhooks
     before = await service.find(application, segment(request, "webhook_id"))
-    changes = _changes(await json_of(request, WebhookBody), before)
-    return single(request, _view(await service.update(application, before.id, changes)))
+    changes = _changes(await json_of(request, WebhookBody), _parted(request, before.trigger_types))
+    return single(request, _view(request, await service.update(application, before.id, changes)))
 
 
 @door("DELETE", "/v3/webhooks/{webhook_id:str}", answer=Single[Success])
@@ -135,10 +137,16 @@ async def webhook_of(request: Req) -> Webhook:
 async def _rotated(request: Req) -> ASGIResponse:
     application = await application_of(request)
     new = await services_of(request).webhooks.rotate_secret(application, segment(request, "webhook_id"))
-    return single(request, _new_view(new))
+    return single(request, _new_view(request, new))
 
 
-def _changes(body: WebhookBody, before: Webhook | None) -> WebhookChanges:
+def _parted(request: Req, triggers: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The two lists in which this caller sees these triggers: what its SDK may read, and ours."""
+    ours = OUR_TRIGGERS if is_python_sdk(request) else OUR_TRIGGERS - NODE_TRIGGERS
+    return [t for t in triggers if t not in ours], [t for t in triggers if t in ours]
+
+
+def _changes(body: WebhookBody, before: tuple[list[str], list[str]]) -> WebhookChanges:
     if body.notification_email_addresses is not None and len(body.notification_email_addresses) > _MAX_EMAILS:
         raise InvalidRequest(f"notification_email_addresses holds more than {_MAX_EMAILS} addresses.")
     if body.description is not None and len(body.description) > _MAX_DESCRIPTION:
@@ -155,14 +163,13 @@ def _changes(body: WebhookBody, before: Webhook | None) -> WebhookChanges:
     )
 
 
-def _triggers(body: WebhookBody, before: Webhook | None) -> tuple[str, ...] | None:
-    """Both lists as one; the one that is left out stays as it was."""
+def _triggers(body: WebhookBody, before: tuple[list[str], list[str]]) -> tuple[str, ...] | None:
+    """Both lists as one; the one that is left out stays as the caller saw it."""
     if body.trigger_types is None and body.mooring_trigger_types is None:
         return None
-    known = before.trigger_types if before else ()
-    shared = body.trigger_types if body.trigger_types is not None else [t for t in known if t not in OUR_TRIGGERS]
-    ours = body.mooring_trigger_types
-    ours = ours if ours is not None else [t for t in known if t in OUR_TRIGGERS]
+    shared, ours = before
+    shared = body.trigger_types if body.trigger_types is not None else shared
+    ours = body.mooring_trigger_types if body.mooring_trigger_types is not None else ours
     return tuple(dict.fromkeys((*shared, *ours)))
 
 
@@ -175,12 +182,13 @@ def _status(word: str | None) -> WebhookStatus | None:
         raise InvalidRequest("status can be set to active or pause.") from None
 
 
-def _view(webhook: Webhook, secret: str = "") -> WebhookView:
+def _view(request: Req, webhook: Webhook, secret: str = "") -> WebhookView:
+    shared, ours = _parted(request, webhook.trigger_types)
     return WebhookView(
         id=webhook.id,
         description=webhook.description,
-        trigger_types=[t for t in webhook.trigger_types if t not in OUR_TRIGGERS],
-        mooring_trigger_types=[t for t in webhook.trigger_types if t in OUR_TRIGGERS],
+        trigger_types=shared,
+        mooring_trigger_types=ours,
         webhook_url=webhook.url,
         status=str(webhook.status),
         notification_email_addresses=webhook.notification_emails,
@@ -193,8 +201,8 @@ def _view(webhook: Webhook, secret: str = "") -> WebhookView:
     )
 
 
-def _new_view(new: NewWebhook) -> WebhookView:
-    return _view(new.webhook, new.secret)
+def _new_view(request: Req, new: NewWebhook) -> WebhookView:
+    return _view(request, new.webhook, new.secret)
 
 
 ROUTES: tuple[Any, ...] = (

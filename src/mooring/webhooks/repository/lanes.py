@@ -13,20 +13,27 @@ from mooring.events import KEPT
 from mooring.store import Connection, Database, in_batches
 from mooring.webhooks.types import Attempt, DeadLetter, Lane, Parked, Tries
 
+RECENT = timedelta(minutes=5)
+"""How far back tries are counted to see whether anything moves: what is scraped every minute shows each in some count,
+and a count of all that are kept would read a fortnight's rows every time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What has not been delivered yet.
 
     Attributes:
-        depth: facts, whether anybody wants them or not.
+        depth: facts, whether anybody wants them or not, and those that stepped aside and wait for their next try.
         oldest_at: of the oldest of them; None when there is none.
         dead: dead letters.
+        taken, not_taken: tries of the last minutes (``RECENT``) that ended so.
     """
 
     depth: int
     oldest_at: datetime | None
     dead: int
+    taken: int
+    not_taken: int
 
 
 async def begin_here(tx: Connection, webhook_id: str, application_id: str) -> None:
@@ -37,6 +44,23 @@ async def begin_here(tx: Connection, webhook_id: str, application_id: str) -> No
            ON CONFLICT (grant_id, webhook_id) DO UPDATE
            SET position = excluded.position, attempts = 0, refusals = 0, due_at = NULL""",
         webhook_id, application_id,
+    )  # fmt: skip
+
+
+async def rest_no_more(tx: Connection, webhook_id: str) -> None:
+    """Have everything that waits for its next try tried now: what was tried in vain does not count any more.
+
+    Dead letters stay.
+    """
+    await tx.execute(
+        """UPDATE lanes SET attempts = 0, refusals = 0, due_at = NULL
+           WHERE webhook_id = $1 AND (attempts > 0 OR due_at IS NOT NULL)""",
+        webhook_id,
+    )  # fmt: skip
+    await tx.execute(
+        """UPDATE parked SET attempts = 0, refusals = 0, due_at = now()
+           WHERE webhook_id = $1 AND due_at IS NOT NULL""",
+        webhook_id,
     )  # fmt: skip
 
 
@@ -191,21 +215,36 @@ async def counts_by_minute(db: Database, webhook_id: str, since: timedelta) -> l
 
 
 async def backlog(db: Database) -> Backlog:
-    """What all webhooks together have not delivered yet."""
+    """What all webhooks together have not delivered yet, and whether they get on."""
     row = await db.fetchrow(
-        """WITH waiting AS (
+        """WITH delivering AS (SELECT id, application_id FROM webhooks WHERE status IN ('active', 'failing')),
+           waiting AS (
                SELECT s.grant_id, coalesce(l.position, 0) AS position, s.last
-               FROM webhooks w JOIN outbox_sequences s ON s.application_id = w.application_id
+               FROM delivering w JOIN outbox_sequences s ON s.application_id = w.application_id
                LEFT JOIN lanes l ON l.grant_id = s.grant_id AND l.webhook_id = w.id
-               WHERE w.status IN ('active', 'failing') AND s.last > coalesce(l.position, 0))
-           SELECT coalesce(sum(last - position), 0)::bigint AS depth,
-                  (SELECT min(o.at) FROM waiting g JOIN outbox o
-                     ON o.grant_id = g.grant_id AND o.sequence = g.position + 1) AS oldest_at,
-                  (SELECT count(*) FROM parked WHERE due_at IS NULL) AS dead
-           FROM waiting"""
-    )
+               WHERE s.last > coalesce(l.position, 0)),
+           aside AS (
+               SELECT p.grant_id, p.sequence FROM delivering w JOIN parked p ON p.webhook_id = w.id
+               WHERE p.due_at IS NOT NULL),
+           heads AS (
+               SELECT grant_id, position + 1 AS sequence FROM waiting UNION ALL SELECT grant_id, sequence FROM aside),
+           tries AS (
+               SELECT sum(t.taken) AS taken, sum(t.not_taken) AS not_taken
+               FROM webhooks w CROSS JOIN LATERAL (
+                   SELECT count(*) FILTER (WHERE reason = '') AS taken,
+                          count(*) FILTER (WHERE reason <> '') AS not_taken
+                   FROM attempts WHERE webhook_id = w.id AND at > now() - $1::interval) t)
+           SELECT ((SELECT coalesce(sum(last - position), 0) FROM waiting)
+                   + (SELECT count(*) FROM aside))::bigint AS depth,
+                  (SELECT min(o.at) FROM heads h JOIN outbox o
+                     ON o.grant_id = h.grant_id AND o.sequence = h.sequence) AS oldest_at,
+                  (SELECT count(*) FROM parked WHERE due_at IS NULL) AS dead,
+                  coalesce(taken, 0)::bigint AS taken, coalesce(not_taken, 0)::bigint AS not_taken
+           FROM tries""",
+        RECENT,
+    )  # fmt: skip
     assert row is not None
-    return Backlog(row["depth"], row["oldest_at"], row["dead"])
+    return Backlog(**dict(row))
 
 
 async def forget_deliveries(db: Database) -> int:
