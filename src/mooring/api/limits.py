@@ -30,7 +30,7 @@ class Limit(StrEnum):
     GRANT = "requests for this account"
     #: messages sent as multipart: each may have megabytes
     MULTIPART = "messages in multipart for this account"
-    #: attempts to connect an account, which dial
+    #: attempts to connect an account, and test events, which dial whatever the caller names
     CONNECT = "attempts of this application to connect"
     #: logins that failed, of one user of one domain by one application
     LOGIN = "failed logins of this user"

@@ -10,6 +10,7 @@ from mooring.api.answers import Listing, OffsetListing, Single, encoded, listing
 from mooring.api.auth import application_of, grant_of
 from mooring.api.bodies import json_of
 from mooring.api.doors import Req, door, services_of
+from mooring.api.limits import Limit, limits_of
 from mooring.api.queries import query_of, read_token, write_token
 from mooring.api.v3.webhooks import webhook_of
 from mooring.errors import InvalidRequest
@@ -159,6 +160,7 @@ async def send_test_event(request: Req) -> ASGIResponse:
     """Deliver a sample of this event to a URL, once, signed with `mock-webhook-secret`."""
     application = await application_of(request)
     body = await json_of(request, TestEventBody)
+    limits_of(request).take(Limit.CONNECT, application.id)
     await services_of(request).webhooks.send_test(application, body.webhook_url, _event(body.trigger_type))
     return single(request, "success")
 
