@@ -1,19 +1,17 @@
 """What a mailbox weighs while nothing happens in it: resident memory of the worker that holds a thousand."""
 
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from bench.installation import client, connect, process, resident_kib, running
+from bench.installation import client, process, resident_kib, running
+from bench.mailboxes import alike, connected
 from bench.report import Finding, Series
-from tests.lab import Dovecot, Laboratory, User, mails
-from tests.lab.mailbox import Deposit
+from tests.lab import Dovecot, Laboratory, User
 from tests.running import Running
 from tests.waiting import until
 
@@ -21,10 +19,7 @@ MAILBOXES = 1_000
 MESSAGES = 10
 WARM_UP = 20
 """Mailboxes that come and go before the base is taken: what the first of them loads is no mailbox's weight."""
-AT_ONCE = 12
-"""Connections that are made at the same time."""
 HIBERNATE_S = 2
-PATIENCE_S = 240.0
 REST_S = 40.0
 """Seconds before a look: longer than a turn of IDLE, so that each mailbox has begun another, and longer than the
 worker takes to give back what it no longer needs."""
@@ -37,7 +32,7 @@ def measure(lab: Laboratory) -> Iterator[Finding]:
     dovecot = Dovecot(lab.root / "idle", lab.certificate, plaintext=True, hibernate_s=HIBERNATE_S)
     dovecot.server.start()
     try:
-        users = _mailboxes(lab, dovecot)
+        users = alike(dovecot, lab.root / "idle", MAILBOXES + WARM_UP, MESSAGES)
         with running(lab) as mooring, client(mooring) as api:
             yield _finding("memory-tls", 80, "TLS", *_weigh(api, process(mooring, "worker"), users))
         with running(lab) as mooring, _in_clear(mooring) as worker, client(mooring) as api:
@@ -65,56 +60,19 @@ def _finding(name: str, target: float, how: str, base: int, held: list[int]) -> 
     )
 
 
-def _mailboxes(lab: Laboratory, dovecot: Dovecot) -> list[User]:
-    """All the mailboxes; the first is filled by Dovecot, the others are copies of its files."""
-    users = [dovecot.set_user(User(f"idle{number}@lab.test", "idle-password")) for number in range(MAILBOXES + WARM_UP)]
-    first = users[0].address
-    dovecot.append_many(first, "INBOX", [Deposit(mail.raw, mail.flags, mail.date) for mail in mails(MESSAGES)])
-    homes = lab.root / "idle" / "mail"
-    for user in users[1:]:
-        home = homes / user.address
-        owner = home.stat()
-        shutil.copytree(homes / first, home, dirs_exist_ok=True)
-        for path in (home, *home.rglob("*")):
-            shutil.chown(path, owner.st_uid, owner.st_gid)
-    return users
-
-
 def _weigh(api: httpx.Client, worker: int, users: Sequence[User]) -> tuple[int, list[int]]:
     """Resident KiB of the worker without a mailbox, and several times with all of them."""
-    for grant in _connect(api, users[MAILBOXES:]):
+    for grant in connected(api, users[MAILBOXES:]):
         api.delete(f"/v3/grants/{grant}").raise_for_status()
     time.sleep(REST_S)
     base = resident_kib(worker)
-    _connect(api, users[:MAILBOXES])
+    connected(api, users[:MAILBOXES])
     time.sleep(REST_S)
     held: list[int] = []
     for _ in range(SAMPLES):
         time.sleep(SAMPLE_S)
         held.append(resident_kib(worker))
     return base, held
-
-
-def _connect(api: httpx.Client, users: Sequence[User]) -> list[str]:
-    """Connect these mailboxes, and return once each is in step."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        grants = list(threads.map(lambda user: connect(api, user), users))
-
-    def all_in_step() -> bool:
-        return _in_step(api) >= len(users)
-
-    until(all_in_step, timeout_s=PATIENCE_S, what=f"{len(users)} mailboxes are in step")
-    return grants
-
-
-def _in_step(api: httpx.Client) -> int:
-    count = offset = 0
-    while True:
-        page = api.get("/v3/grants", params={"limit": 200, "offset": offset}).raise_for_status().json()["data"]
-        count += sum(1 for grant in page if grant["sync"]["state"] == "ok")
-        offset += len(page)
-        if len(page) < 200:
-            return count
 
 
 @contextmanager

@@ -3,13 +3,15 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 
 from bench.first_sync import brought_in_step
 from bench.installation import client, connect, running
+from bench.mailboxes import alike, connected
 from bench.report import Finding, Series
 from mooring.config import load_config
 from mooring.events import EventType, Fact, append
@@ -17,7 +19,7 @@ from mooring.store import Database, EmbeddedPostgres
 from tests.endpoint import endpoint
 from tests.lab import Dovecot, Laboratory, User, mails
 from tests.running import Running
-from tests.store.webhooks.receivers import Receiver, hang, receiving
+from tests.store.webhooks.receivers import Receiver, hang, receiving, take
 from tests.waiting import until, until_async
 
 SOURCE = "127.0.1.30"
@@ -62,34 +64,48 @@ def _latency(lab: Laboratory, dovecot: Dovecot) -> Iterator[Finding]:
 
 def lanes(lab: Laboratory) -> Iterator[Finding]:
     """Eight healthy endpoints alone; then beside one that hangs and one that fails half the time."""
-    with running(lab, webhook=[SOURCE]) as mooring, client(mooring) as api:
-        alone, beside = asyncio.run(_compare(mooring, api))
+    dovecot = Dovecot(lab.root / "many", lab.certificate)
+    dovecot.server.start()
+    try:
+        users = alike(dovecot, lab.root / "many", GRANTS, FACTS // GRANTS)
+        with running(lab, webhook=[SOURCE]) as mooring, client(mooring) as api:
+            grants = connected(api, users)
+            alone, beside, late = asyncio.run(_compare(mooring, api, grants))
+    finally:
+        dovecot.server.stop()
     yield Finding(
         "lanes",
         "seconds until eight healthy endpoints have every fact, beside a hung and a moody one, over those alone",
         beside / alone, "", 1.2, at_least=False,
         series=(Series("alone", "s", (alone,)), Series("beside", "s", (beside,))),
         conditions=(
-            f"{FACTS:,} facts of {GRANTS} accounts, each to every endpoint; the healthy eight got each fact "
-            "once, in its account's order"
+            f"{FACTS:,} facts about the stored messages of {GRANTS} accounts, each to every endpoint; the healthy "
+            f"eight got each fact once, in its account's order; so had the moody one after {late:.0f} s, and the hung "
+            "one once it answered"
         ),
     )  # fmt: skip
 
 
-async def _compare(mooring: Running, api: httpx.Client) -> tuple[float, float]:
+async def _compare(mooring: Running, api: httpx.Client, grants: Sequence[str]) -> tuple[float, float, float]:
     async with _database(mooring) as db, AsyncExitStack() as stack:
         healthy = [await stack.enter_async_context(receiving()) for _ in range(HEALTHY)]
         for receiver in healthy:
             await asyncio.to_thread(_hook, api, receiver)
-        alone = await _round(db, mooring.application_id, healthy, 1)
+        messages = {grant: await _messages(db, grant) for grant in grants}
+        started = await _happen(db, mooring.application_id, messages)
+        alone = await _told(healthy, messages, started)
         hung, moody = await stack.enter_async_context(receiving()), await stack.enter_async_context(receiving())
         for receiver in (hung, moody):
             await asyncio.to_thread(_hook, api, receiver)
         moods = itertools.cycle((200, 500))
         hung.behaviour = hang
         moody.behaviour = lambda _told: next(moods)
-        beside = await _round(db, mooring.application_id, healthy, 2)
-        return alone, beside
+        started = await _happen(db, mooring.application_id, messages)
+        beside = await _told(healthy, messages, started)
+        late = await _told([moody], messages, started)
+        hung.behaviour = take
+        await _told([hung], messages, started)
+        return alone, beside, late
 
 
 def _hook(api: httpx.Client, receiver: Receiver) -> None:
@@ -97,30 +113,38 @@ def _hook(api: httpx.Client, receiver: Receiver) -> None:
     api.post("/v3/webhooks", json=made, timeout=30).raise_for_status()
 
 
-async def _round(db: Database, application_id: str, receivers: Sequence[Receiver], number: int) -> float:
-    """Seconds until each of these has every fact of a round."""
-    for receiver in receivers:
-        receiver.taken.clear()
-        receiver.came.clear()
-    grants = [f"round{number}-{grant}" for grant in range(GRANTS)]
-    each = FACTS // GRANTS
+async def _messages(db: Database, grant: str) -> list[str]:
+    rows = await db.fetch("SELECT id FROM messages WHERE grant_id = $1 ORDER BY id", grant)
+    return [row["id"] for row in rows]
+
+
+async def _happen(db: Database, application_id: str, messages: Mapping[str, Sequence[str]]) -> float:
+    """Say of each message, in order, that it has come; the time at which that begins."""
     started = time.perf_counter()
-    for grant in grants:
+    for grant, ids in messages.items():
         async with db.transaction() as tx:
-            facts = [Fact(EventType.MESSAGE_CREATED, {"id": f"m-{n}"}) for n in range(1, each + 1)]
+            facts = [Fact(EventType.MESSAGE_CREATED, {"id": identity}) for identity in ids]
             await append(tx, application_id=application_id, grant_id=grant, facts=facts)
+    return started
+
+
+async def _told(receivers: Sequence[Receiver], messages: Mapping[str, Sequence[str]], started: float) -> float:
+    """Seconds from then until each of these was told of each message, once and in its grant's order."""
+    count = sum(map(len, messages.values()))
 
     async def everybody_has_all() -> bool:
-        return all(len(receiver.taken) >= FACTS for receiver in receivers)
+        return all(len(receiver.taken) >= count for receiver in receivers)
 
-    await until_async(everybody_has_all, timeout_s=PATIENCE_S, what="every healthy endpoint has every fact")
+    await until_async(everybody_has_all, timeout_s=PATIENCE_S, what="every endpoint has every fact")
     took = time.perf_counter() - started
     for receiver in receivers:
-        by_grant: dict[str, list[int]] = {}
+        told: dict[str, list[str]] = defaultdict(list)
         for delivered in receiver.taken:
-            by_grant.setdefault(delivered.told["data"]["grant_id"], []).append(delivered.sequence)
-        if by_grant != {grant: list(range(1, each + 1)) for grant in by_grant} or set(by_grant) != set(grants):
+            told[delivered.told["data"]["grant_id"]].append(delivered.told["data"]["object"]["id"])
+        if told != messages:
             raise RuntimeError("an endpoint got facts otherwise than once and in order")
+        receiver.taken.clear()
+        receiver.came.clear()
     return took
 
 

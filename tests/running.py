@@ -172,6 +172,7 @@ class Running:
         """
         found: dict[str, int] = {}
         if self.process is not None:
+            assert self.process.poll() is None, f"it has ended: {self._last_words()}"
             found["up"] = self.process.pid
             for pid in descendants(self.process.pid):
                 words = command_line(pid)
@@ -180,6 +181,12 @@ class Running:
                     found["deliverer" if delivers else words[3]] = pid
         postgres = postmaster(self.folder / "data")
         return {**found, "postgres": postgres} if postgres is not None else found
+
+    def _last_words(self) -> str:
+        """What it said when it ended by itself: errors go to standard output, and everything else to its log."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return f"{self.process.stdout.read()} {self.log[-2000:]}"
 
     def _ended(self) -> int:
         assert self.process is not None

@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -20,17 +21,22 @@ from mooring.lifetime import until_stopped
 from mooring.net.ports import require_free
 from mooring.store import EmbeddedPostgres, StoreUnavailable
 
+T = TypeVar("T")
+
 log = structlog.get_logger()
 
 RESTART_S = 1.0
 """Seconds before a process that died is started again."""
 STOP_S = 15.0
 """Seconds that a process has to end by itself."""
-PORT_S = 5.0
-"""Seconds that the port may be taken: the API of a killed predecessor ends the answers under way first."""
+PORT_S = 20.0
+"""Seconds that the port may be taken: the API of a killed predecessor ends the answers under way first, which it has
+5 s for, and may have been starting itself."""
 PORT_LOOK_S = 0.2
 DATABASE_S = 30.0
 """Seconds that our own database, which had been started, may be away before a start is given up."""
+START_S = 2.0
+"""Seconds in which the database is started again when it does not start: it may have been killed on the way."""
 
 
 def up(json: Json = False, config: ConfigPath = DEFAULT_CONFIG, supervised: Supervised = False) -> None:
@@ -54,11 +60,13 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
     stopped = asyncio.create_task(until_stopped(supervised=supervised))
     watch: asyncio.Task[None] | None = None
     if postgres is not None:
-        await postgres.start()
+        await _patiently(postgres.start, START_S)
         watch = asyncio.create_task(postgres.keep_running())
     try:
         await _wait_for_port(config.server)
-        await _announce(await _begin(config, starter=starter), config, json=json)
+        patience_s = 0.0 if postgres is None else DATABASE_S
+        new = await _patiently(lambda: _first_application(config, starter=starter), patience_s)
+        await _announce(new, config, json=json)
         await _supervise(config, stopped)
     finally:
         if watch is not None:
@@ -85,13 +93,12 @@ async def _wait_for_port(server: ServerConfig) -> None:
             return
 
 
-async def _begin(config: Config, *, starter: bool) -> NewApplication | None:
-    """The first application, on the first start; a database of ours that dies meanwhile is waited for."""
-    patience_s = 0.0 if config.database.embedded is None else DATABASE_S
+async def _patiently(begin: Callable[[], Awaitable[T]], patience_s: float) -> T:
+    """What this comes to, begun again for so many seconds when the database was not there or died meanwhile."""
     deadline = asyncio.get_running_loop().time() + patience_s
     while True:
         try:
-            return await _first_application(config, starter=starter)
+            return await begin()
         except StoreUnavailable as e:
             if asyncio.get_running_loop().time() >= deadline:
                 raise
