@@ -29,9 +29,9 @@ RESTART_S = 1.0
 """Seconds before a process that died is started again."""
 STOP_S = 15.0
 """Seconds that a process has to end by itself."""
-PORT_S = 20.0
+PORT_S = 8.0
 """Seconds that the port may be taken: the API of a killed predecessor ends the answers under way first, which it has
-5 s for, and may have been starting itself."""
+5 s for."""
 PORT_LOOK_S = 0.2
 DATABASE_S = 30.0
 """Seconds that our own database, which had been started, may be away before a start is given up."""
