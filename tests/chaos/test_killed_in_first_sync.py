@@ -12,7 +12,7 @@ import pytest
 from tests.lab.dovecot import User
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import Mail, mails
-from tests.running import Running, configuration, is_alive
+from tests.running import Running, is_alive, started
 from tests.waiting import until
 
 PORT = 18126
@@ -59,13 +59,8 @@ def mailbox(lab: Laboratory) -> Mailbox:
 @pytest.fixture(scope="module")
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("killed")
-    (folder / "mooring.toml").write_text(configuration(PORT, extra='[workers]\nlease = "1s"\n'))
-    running = Running(folder, PORT, lab.trust)
-    running.start()
-    running.static_ips("on")
-    yield running
-    assert running.stop() == 0
-    assert running.defects == []
+    with started(folder, PORT, lab.trust) as running:
+        yield running
 
 
 @pytest.mark.timeout(240)

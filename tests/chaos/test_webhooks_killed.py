@@ -17,7 +17,7 @@ from tests.chaos.accepting import Accepted, Receiver
 from tests.chaos.changing import Changes
 from tests.lab.dovecot import User
 from tests.lab.laboratory import Laboratory
-from tests.running import Running, configuration
+from tests.running import Running, started
 from tests.waiting import until
 
 PORT = 18128
@@ -46,13 +46,8 @@ Place = tuple[str, int]
 @pytest.fixture
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("told")
-    (folder / "mooring.toml").write_text(configuration(PORT, webhook=[SOURCE], extra='[workers]\nlease = "1s"\n'))
-    running = Running(folder, PORT, lab.trust)
-    running.start()
-    running.static_ips("on")
-    yield running
-    assert running.stop() == 0
-    assert running.defects == []
+    with started(folder, PORT, lab.trust, webhook=[SOURCE]) as running:
+        yield running
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.lab import addresses as at
 from tests.lab.dovecot import User
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
-from tests.running import Running, configuration
+from tests.running import Running, started
 from tests.servers.hostile import (
     HOST,
     Behaviour,
@@ -86,13 +86,8 @@ class Siege:
 @pytest.fixture(scope="module")
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "mooring.toml").write_text(configuration(PORT, webhook=[SOURCE], extra='[workers]\nlease = "1s"\n'))
-    running = Running(folder, PORT, lab.trust)
-    running.start()
-    running.static_ips("on")
-    yield running
-    assert running.stop() == 0
-    assert running.defects == []
+    with started(folder, PORT, lab.trust, webhook=[SOURCE]) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.lab import addresses as at
 from tests.lab.dovecot import User
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
-from tests.running import SERVERS, Running, configuration, credentials
+from tests.running import SERVERS, Running, credentials, started
 from tests.waiting import until
 
 PORT = 18029
@@ -55,16 +55,9 @@ class Application:
 @pytest.fixture(scope="module")
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("v2hooks")
-    (folder / "mooring.toml").write_text(
-        configuration(
-            PORT, v2_dynamic=at.OTHER[:2], v2_static=at.OTHER[2:], webhook=[SOURCE], extra='[workers]\nlease = "1s"\n'
-        )
-    )
-    running = Running(folder, PORT, lab.trust)
-    running.start()
-    yield running
-    assert running.stop() == 0
-    assert running.defects == []
+    pools = {"v2_dynamic": at.OTHER[:2], "v2_static": at.OTHER[2:], "webhook": [SOURCE]}
+    with started(folder, PORT, lab.trust, static_ips=False, **pools) as running:
+        yield running
 
 
 @pytest.fixture

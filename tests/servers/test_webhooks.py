@@ -15,7 +15,7 @@ from tests.endpoint import Endpoint, endpoint
 from tests.lab.dovecot import User
 from tests.lab.laboratory import Laboratory
 from tests.lab.mails import mails
-from tests.running import Running, configuration
+from tests.running import Running, started
 from tests.waiting import until
 
 PORT = 18027
@@ -34,14 +34,9 @@ TRIGGERS = [
 @pytest.fixture(scope="module")
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("webhooks")
-    (folder / "mooring.toml").write_text(configuration(PORT, webhook=[SOURCE], extra='[workers]\nlease = "1s"\n'))
-    running = Running(folder, PORT, lab.trust)
-    running.start()
-    running.static_ips("on")
-    lab.postfix.server.mark()  # it is started by being asked for
-    yield running
-    assert running.stop() == 0
-    assert running.defects == []
+    with started(folder, PORT, lab.trust, webhook=[SOURCE]) as running:
+        lab.postfix.server.mark()  # it is started by being asked for
+        yield running
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mooring.protocols.caldav.documents import read_multistatus
 from tests.protocol.caldav.transcripts import HOME, PRINCIPAL, Handler, absent, client_of, multistatus, resource
 
 ROOT = "https://dav.example.org"
-CALENDAR = f"{ROOT}/c/ann/work/"
+CALENDAR = f"{ROOT}/c/ann/desk/"
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -134,7 +134,7 @@ async def test_what_calendars_say_of_themselves() -> None:
     home = multistatus(
         resource("/c/ann/", "<d:resourcetype><d:collection/></d:resourcetype>"),
         resource(
-            "/c/ann/work/",
+            "/c/ann/desk/",
             f"{calendar}{writable}<d:displayname>Work</d:displayname><cs:getctag>7</cs:getctag><d:sync-token>s1</d:sync-token>"
             "<a:calendar-color>orange</a:calendar-color><c:calendar-timezone-id>Asia/Tokyo</c:calendar-timezone-id>",
         ),
@@ -142,7 +142,7 @@ async def test_what_calendars_say_of_themselves() -> None:
         resource(
             "/c/ann/inbox/",
             "<d:resourcetype><d:collection/><c:schedule-inbox/></d:resourcetype>"
-            "<c:schedule-default-calendar-URL><d:href>/c/ann/work</d:href></c:schedule-default-calendar-URL>",
+            "<c:schedule-default-calendar-URL><d:href>/c/ann/desk</d:href></c:schedule-default-calendar-URL>",
         ),
     )
     found = await client_of(site_of({"/c/ann/": home})).calendars(CalendarHome((f"{ROOT}/c/ann/",)))
@@ -159,11 +159,11 @@ async def test_events_that_come_without_their_data_are_fetched() -> None:
         asked.append(fromstring(request.content).tag.split("}")[1])
         if asked[-1] == "calendar-query":
             return multistatus(
-                resource("/c/ann/work/1.ics", "<d:getetag>1</d:getetag><c:calendar-data>BEGIN:1</c:calendar-data>"),
-                resource("/c/ann/work/2%40x.ics", "<d:getetag>2</d:getetag>"),
+                resource("/c/ann/desk/1.ics", "<d:getetag>1</d:getetag><c:calendar-data>BEGIN:1</c:calendar-data>"),
+                resource("/c/ann/desk/2%40x.ics", "<d:getetag>2</d:getetag>"),
             )
         return multistatus(
-            resource("/c/ann/work/2@x.ics", "<d:getetag>2</d:getetag><c:calendar-data>BEGIN:2</c:calendar-data>")
+            resource("/c/ann/desk/2@x.ics", "<d:getetag>2</d:getetag><c:calendar-data>BEGIN:2</c:calendar-data>")
         )
 
     found = await client_of(answer).events(CALENDAR, START, END)
@@ -189,7 +189,7 @@ async def test_multiget_accounts_for_every_object() -> None:
         sizes.append(len(hrefs))
         responses: list[str] = []
         for href in hrefs:
-            match int(href.removeprefix("/c/ann/work/").removesuffix(".ics")):
+            match int(href.removeprefix("/c/ann/desk/").removesuffix(".ics")):
                 case 1:
                     responses.append(absent(href))
                 case 2:
@@ -212,7 +212,7 @@ async def test_multiget_accounts_for_every_object() -> None:
 
 
 async def test_a_list_that_was_cut_is_not_taken_for_whole() -> None:
-    cut = multistatus(resource("/c/ann/work/1.ics", "<d:getetag>1</d:getetag>"), absent("/c/ann/work", "507 Too many"))
+    cut = multistatus(resource("/c/ann/desk/1.ics", "<d:getetag>1</d:getetag>"), absent("/c/ann/desk", "507 Too many"))
     client = client_of(lambda _: cut)
     with pytest.raises(ServerRefused) as refused:
         await client.etags(CALENDAR)
@@ -223,9 +223,9 @@ async def test_a_list_that_was_cut_is_not_taken_for_whole() -> None:
 
 async def test_sync_in_parts() -> None:
     answer = multistatus(
-        resource("/c/ann/work/1.ics", '<d:getetag>"1"</d:getetag>'),
-        absent("/c/ann/work/2.ics"),
-        absent("/c/ann/work/", "507 Insufficient Storage"),
+        resource("/c/ann/desk/1.ics", '<d:getetag>"1"</d:getetag>'),
+        absent("/c/ann/desk/2.ics"),
+        absent("/c/ann/desk/", "507 Insufficient Storage"),
         "<d:sync-token>t2</d:sync-token>",
     )
     changes = await client_of(lambda _: answer).sync(CALENDAR, "t1")
