@@ -14,7 +14,7 @@ from mooring.allowlist import Allowlist
 from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
-from mooring.config import Config, PoolConfig, StaticIpsPolicy
+from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
     Dialer,
     DialerPolicy,
@@ -28,7 +28,7 @@ from mooring.egress import (
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Feature, Grants, Keys, Sessions
+from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.send import CopyKeeper, Sender
@@ -58,6 +58,7 @@ class Installation:
     keys: Keys
     sessions: Sessions
     grants: Grants
+    placements: Placements
     feature: Feature
     mailbox: Mailbox
     calendars: Calendars
@@ -75,7 +76,8 @@ class Installation:
             self.keys,
             self.sessions,
             self.clock,
-            Holder(self.db, self.config.lease),
+            Handover(self.db, self.applications),
+            lease=self.config.lease,
             environments=list(environments) if environments is not None else None,
             window=self.config.window,
         )
@@ -168,6 +170,8 @@ async def _build(
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)
+    modes = {Generation.V2: config.policy.migration_mode_v2, Generation.V3: config.policy.migration_mode_v3}
+    placements = Placements(db, applications, clock, MovePolicy(config.policy.staged_delay, modes))
     reader, calendars = MailReader(db, objects), CalendarReader(db)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
@@ -182,8 +186,11 @@ async def _build(
         applications=applications,
         keys=keys,
         sessions=sessions,
-        grants=Grants(db, objects, keys, sessions, applications),
-        feature=Feature(db, applications, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE),
+        grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        placements=placements,
+        feature=Feature(
+            db, applications, placements, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
+        ),
         mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),

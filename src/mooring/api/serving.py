@@ -73,6 +73,7 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        placements=installation.placements,
         feature=installation.feature,
         mailbox=installation.mailbox,
         calendars=installation.calendars,

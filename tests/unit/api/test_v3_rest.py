@@ -63,7 +63,13 @@ async def test_grants_are_listed(world: World, v3: httpx.AsyncClient) -> None:
     )
     body = answer.json()
     assert (body["limit"], body["offset"], body["next_cursor"]) == (5, 2, None)
-    assert body["data"][0]["sync"] == {"state": "ok", "synced_at": NOW_S, "error": None}
+    assert body["data"][0]["sync"] == {
+        "state": "ok",
+        "synced_at": NOW_S,
+        "error": None,
+        "stopped_at": None,
+        "start_due_at": None,
+    }
     expected = GrantQuery(
         limit=5, offset=2, email="a@b.c", provider="imap", status="invalid", since=1, before=2,
         sort_by="updated_at", descending=False,
