@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mooring.applications import Application, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
-from mooring.egress import LedgerEntry
+from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType, Recorded
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
@@ -151,6 +151,7 @@ class Services:
     """Everything behind the doors.
 
     Attributes:
+        guard: what is known of the kernel's guard of the exits.
         ready: whether this process can do its work now (its database answers, it is not shutting down).
     """
 
@@ -164,5 +165,6 @@ class Services:
     ledger: LedgerService
     webhooks: WebhookService
     facts: FactReader
+    guard: Callable[[], GuardState]
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli import apps, demo, egress, grants, keys, processes, up, webhooks
+from mooring.cli import apps, demo, egress, grants, guard, keys, processes, up, webhooks
 from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
@@ -39,6 +39,7 @@ cli.command("api")(processes.api)
 cli.command("worker")(processes.worker)
 cli.command("ips")(egress.ips)
 cli.command("demo")(demo.demo)
+egress.cli.command("guard")(guard.guard)
 cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")
 cli.add_typer(egress.cli, name="egress")
