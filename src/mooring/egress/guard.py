@@ -143,6 +143,8 @@ def read_opening(text: str) -> Opening:
     Raises:
         ValueError: it is none.
     """
+    if "%" in text:
+        raise ValueError("a scope is of one link only")
     match = _WITH_PORT.fullmatch(text)
     place, port = (match[1] or match[2], int(match[3])) if match else (text, None)
     if port is not None and not 0 < port < 65536:
