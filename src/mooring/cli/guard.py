@@ -144,7 +144,7 @@ def _warnings(config: Config, pools: tuple[PoolConfig, ...], guard: Guard, allow
             "These rules judge everything that root does on this host, not Mooring alone. "
             "Run Mooring as a user of its own, or in a network namespace of its own."
         )
-    for source in (source for pool in pools for source in pool.sources):
+    for source in dict.fromkeys(source for pool in pools for source in pool.sources):
         if (local := lacking(source)) is not None:
             yield f"{local}, which the source {source.name} binds, is no address of this host; it is admitted anyway."
     if config.objects.startswith("s3:") and not allow:
