@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
     Dialer,
     DialerPolicy,
+    GuardFile,
     Ledger,
     SharedResolver,
     arm_tripwire,
@@ -54,6 +56,7 @@ class Installation:
     vault: Vault
     ledger: Ledger
     dialer: Dialer
+    guard: GuardFile
     applications: Applications
     keys: Keys
     sessions: Sessions
@@ -183,6 +186,7 @@ async def _build(
         vault=vault,
         ledger=ledger,
         dialer=dialer,
+        guard=GuardFile(os.geteuid(), clock),
         applications=applications,
         keys=keys,
         sessions=sessions,

@@ -9,7 +9,7 @@ from mooring.applications import Application, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.config import Kind, MigrationMode
-from mooring.egress import LedgerEntry
+from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType
 from mooring.events import Recorded as Fact
 from mooring.grants import ConnectRequest, Grant, GrantQuery
@@ -176,6 +176,7 @@ class Services:
     """Everything behind the doors.
 
     Attributes:
+        guard: what is known of the kernel's guard of the exits.
         ready: whether this process can do its work now (its database answers, it is not shutting down).
     """
 
@@ -190,5 +191,6 @@ class Services:
     ledger: LedgerService
     webhooks: WebhookService
     facts: FactReader
+    guard: Callable[[], GuardState]
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

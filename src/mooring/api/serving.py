@@ -82,6 +82,7 @@ def services_of(installation: Installation) -> Services:
         ledger=installation.ledger,
         webhooks=installation.webhooks,
         facts=installation.facts,
+        guard=installation.guard.read,
         clock=installation.clock,
         ready=installation.ready,
     )

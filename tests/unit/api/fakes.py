@@ -18,6 +18,7 @@ from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Serve
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
 from tests.unit.api.fake_feature import FakeFeature
+from tests.unit.api.fake_guard import FakeGuard
 from tests.unit.api.fake_placements import FakePlacements
 from tests.unit.api.fake_webhooks import FakeWebhooks
 
@@ -368,6 +369,7 @@ class World:
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
+    guard: FakeGuard = field(default_factory=FakeGuard)
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -392,6 +394,7 @@ class World:
             ledger=self.ledger,
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
+            guard=self.guard,
             clock=SystemClock(),
             ready=ready,
         )
