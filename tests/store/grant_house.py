@@ -36,6 +36,7 @@ from tests.mailhost import Account
 from tests.waiting import until_async
 
 PASSWORD = "a-password-of-ann"
+IMAP_HOST = "imap.example.test"
 ANN: dict[str, Any] = {
     "imap_host": "imap.example.test", "imap_username": "ann@example.test", "imap_password": PASSWORD,
     "smtp_host": "smtp.example.test",
@@ -213,12 +214,18 @@ class House:
         self.sessions.gate.set()
 
 
-async def open_house(database: Database, tmp_path: Path) -> House:
+async def open_house(
+    database: Database,
+    tmp_path: Path,
+    *,
+    sessions: FakeSessions | None = None,
+    generation: Generation = Generation.V3,
+) -> House:
     """With one application, whose feature is off."""
     vault = Vault.load(tmp_path / "mooring.keys", create=True)
     keys, objects = Keys(database, vault), ObjectStore.open((tmp_path / "objects").as_uri())
-    applications, sessions = Applications(database, vault), FakeSessions()
-    made = await applications.create(name="A", generation=Generation.V3, region="us")
+    applications, sessions = Applications(database, vault), sessions or FakeSessions()
+    made = await applications.create(name="A", generation=generation, region="us")
     clock = SetClock()
     placements = Placements(database, applications, clock, POLICY)
     grants = Grants(database, objects, keys, sessions, applications, placements, clock)

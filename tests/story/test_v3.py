@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import pytest
 from nylas.models.errors import NylasApiError
-from nylas.models.messages import ListMessagesQueryParams
 
 from tests.lab import addresses as at
 from tests.lab.dovecot import User
@@ -23,7 +22,6 @@ from tests.waiting import until
 
 PORT = 18226
 IMAP, SMTP, DAV = (993,), (587,), (443,)
-NEWEST: ListMessagesQueryParams = {"limit": 5}
 SCRIPT = Path(__file__).parents[1] / "node" / "story.js"
 
 
@@ -58,7 +56,8 @@ class Python:
         )
 
     def read(self, grant: str) -> Answer:
-        return self._told(lambda: [m.id for m in self._sdk.messages.list(grant, query_params=NEWEST).data])
+        query: Any = {"limit": 5}
+        return self._told(lambda: [m.id for m in self._sdk.messages.list(grant, query_params=query).data])
 
     def calendars(self, grant: str) -> Answer:
         return self._told(lambda: [c.name for c in self._sdk.calendars.list(grant).data])
