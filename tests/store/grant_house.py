@@ -11,7 +11,7 @@ from typing import Any
 from mooring.applications import Application, Applications, StaticIps
 from mooring.clock import SystemClock
 from mooring.config import Generation, MigrationMode
-from mooring.errors import AuthenticationFailed, ConnectTimeout
+from mooring.errors import AuthenticationFailed, ConnectTimeout, NoSource
 from mooring.grants import (
     Attempt,
     ConnectRequest,
@@ -78,6 +78,7 @@ class FakeSessions(Sessions):
         asked: host, password and environment of every login.
         gate: while it is not set, nobody gets in.
         filtered: environments and hosts of dials that nobody answers.
+        undeclared: environments that have no pool.
         accounts: what each user finds on the mail server; by user name.
     """
 
@@ -85,6 +86,7 @@ class FakeSessions(Sessions):
         self.known: dict[str, str] = {"imap.example.test": PASSWORD, "smtp.example.test": PASSWORD}
         self.asked: list[tuple[str, str, str]] = []
         self.filtered: set[tuple[str, str]] = set()
+        self.undeclared: set[str] = set()
         self.accounts: dict[str, Account] = {}
         self.gate = asyncio.Event()
         self.gate.set()
@@ -104,6 +106,8 @@ class FakeSessions(Sessions):
         with attempt.reported():
             if (str(attempt.way.environment), server.host) in self.filtered:
                 raise ConnectTimeout(f"{server.host} did not answer")
+        if str(attempt.way.environment) in self.undeclared:
+            raise NoSource(f"this installation declares no pool {attempt.way.environment}", reason="unknown_pool")
         attempt.stage = "login"
         with attempt.reported():
             if self.known.get(server.host) != password:
