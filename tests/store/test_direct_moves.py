@@ -63,6 +63,19 @@ async def test_where_the_new_side_is_not_let_in_and_the_old_one_is_nothing_moves
     assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
 
 
+async def test_where_only_the_new_side_is_let_in_its_session_goes_on_and_nothing_is_waited_for(house: House) -> None:
+    house.sessions.filtered = {(DYNAMIC, IMAP)}
+    grant, _ = await house.connect()
+    async with house.moving():
+        await house.failed(grant)
+        house.sessions.asked.clear()
+        await house.switch(StaticIps.ON)
+        await house.synced(grant)
+    [move] = await house.placements.moves(grant)
+    assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.PLACED]
+    assert [host for host, _, environment in house.sessions.asked if environment == STATIC] == [IMAP, SMTP]
+
+
 async def test_where_neither_side_is_let_in_the_account_moves_to_what_is_to_be_allowed(house: House) -> None:
     house.sessions.filtered = {(DYNAMIC, IMAP)}
     grant, _ = await house.connect()

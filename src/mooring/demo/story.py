@@ -164,8 +164,15 @@ async def _switch_on(teller: Teller, stage: Stage, grant: str) -> None:
     application = stage.application.id
     with teller.chapter("switch_on", f"mooring app set-static-ips {application} on") as told:
         changed = await run_command(stage.layout, "app", "set-static-ips", application, "on")
-        _expect(changed["moved"] == [grant], f"the grant was not placed anew: {changed}")
-        told.say("Static IPs are on. The grant was placed in the static environment; nobody authenticated again.")
+        _expect(changed["moving"] == 1, f"the grant does not begin to move: {changed}")
+
+        async def ended() -> Answer | None:
+            moves = await stage.client.get(f"/v3/grants/{grant}/moves")
+            return moves if moves.status == 200 and moves.data[0]["ended_at"] else None
+
+        move = (await _until(ended, "the grant did not move")).data[0]
+        _expect(move["state"] == "done", f"the grant did not move: {move}")
+        told.say("Static IPs are on, and the grant moved to the static environment; nobody authenticated again.")
 
 
 async def _read(teller: Teller, stage: Stage, grant: str) -> int:

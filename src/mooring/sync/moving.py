@@ -116,8 +116,6 @@ class _Carrying:
                     pass
         except MooringError as e:
             log.warning("move.interrupted", grant=self._lease.subject, error=str(e))
-        finally:
-            await self._mover.openings.close(self._lease.subject)
 
     async def _carry(self) -> bool:
         """Go on from where the move is; False when the account was changed meanwhile, and it has to be proven anew."""
@@ -150,9 +148,9 @@ class _Carrying:
             warnings=warnings,
         )  # fmt: skip
         if is_done and opened is not None:
-            self._mover.openings.put(grant.id, opened)
             proof.opened = None
             self._mover.mailboxes.look()
+            await self._mover.openings.offer(grant.id, opened)
         return is_done
 
     async def _settle(self, move: Move) -> None:
