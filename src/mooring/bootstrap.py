@@ -31,6 +31,7 @@ from mooring.events import Recorded, read
 from mooring.grants import Feature, Grants, Keys, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
+from mooring.operators import Operators, Passwords
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
@@ -55,6 +56,7 @@ class Installation:
     ledger: Ledger
     dialer: Dialer
     applications: Applications
+    operators: Operators
     keys: Keys
     sessions: Sessions
     grants: Grants
@@ -180,6 +182,7 @@ async def _build(
         ledger=ledger,
         dialer=dialer,
         applications=applications,
+        operators=Operators(db, applications, clock, Passwords()),
         keys=keys,
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications),

@@ -8,7 +8,15 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 from mooring.grants.attempt import Attempt
 from mooring.grants.feature import Feature
 from mooring.grants.keys import Keys
-from mooring.grants.repository import GrantQuery, by_ids, forget_codes, set_failure_told, set_status, set_sync_health
+from mooring.grants.repository import (
+    GrantQuery,
+    Tally,
+    by_ids,
+    forget_codes,
+    set_failure_told,
+    set_status,
+    set_sync_health,
+)
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.settings import (
@@ -51,6 +59,7 @@ __all__ = [
     "Server",
     "Sessions",
     "Settings",
+    "Tally",
     "TlsMode",
     "Way",
     "as_request",

@@ -9,7 +9,7 @@ from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.keys import Keys
-from mooring.grants.repository import GrantQuery
+from mooring.grants.repository import GrantQuery, Tally
 from mooring.grants.sessions import Sessions
 from mooring.grants.settings import as_request, mail_domain, parse_settings, require_passwords, subject_of
 from mooring.grants.types import ConnectRequest, Grant, Settings
@@ -257,6 +257,10 @@ class Grants:
         if query.sort_by not in repository.SORTS:
             raise InvalidRequest(f"sort_by must be one of: {', '.join(repository.SORTS)}.")
         return await repository.select(self._db, application.id, query)
+
+    async def tallies(self) -> dict[str, Tally]:
+        """How many accounts each application has, by its id; those without any are left out."""
+        return await repository.tallies(self._db)
 
     async def _append(
         self, tx: Connection, application_id: str, grant_id: str, event: EventType, data: dict[str, Any]
