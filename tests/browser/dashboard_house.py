@@ -96,10 +96,7 @@ class DashboardHouse:
 
 def configuration(database_url: str) -> str:
     """A ``mooring.toml`` with loopback addresses as sources."""
-    parts = [
-        f'[server]\nlisten = "127.0.0.1:{PORT}"\n[database]\nurl = "{database_url}"\n'
-        '[policy]\nallow_private_targets = ["127.0.0.0/8"]\n'
-    ]
+    parts = [f'[server]\nlisten = "127.0.0.1:{PORT}"\n', f'[database]\nurl = "{database_url}"\n']
     for kind, addresses in (("static", STATIC), ("dynamic", DYNAMIC)):
         names = [f"v3-us-{kind}-{number}" for number, _ in enumerate(addresses, start=1)]
         parts += [

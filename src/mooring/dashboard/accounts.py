@@ -18,7 +18,7 @@ from mooring.errors import InvalidRequest
 from mooring.grants import Grant
 from mooring.operators import Operator, require_sight
 
-LISTED = 50
+LISTED = 25
 """Connections on a page."""
 PICTURED = 200
 """Connections in the picture of the first page."""

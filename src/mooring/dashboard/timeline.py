@@ -79,10 +79,11 @@ def timeline(entries: Sequence[LedgerEntry], now: datetime) -> Timeline | None:
         return None
     ends = max(now, *(entry.at for entry in entries))
     begins = min(min(entry.at for entry in entries), ends - SHORTEST)
-    grouped: dict[tuple[bool, str, str], list[LedgerEntry]] = {}
+    grouped: dict[tuple[bool, bool, str, str], list[LedgerEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.at):
         kind = entry.environment.rpartition("-")[2]
-        grouped.setdefault((kind != Kind.STATIC, kind, entry.source_address), []).append(entry)
+        place = (not entry.source_address, kind != Kind.STATIC, kind, entry.source_address)
+        grouped.setdefault(place, []).append(entry)
     lanes = [
         Lane(
             label=address or NO_ADDRESS,
@@ -90,7 +91,7 @@ def timeline(entries: Sequence[LedgerEntry], now: datetime) -> Timeline | None:
             top=TOP_PX + number * LANE_PX,
             marks=[_mark(entry, begins, ends) for entry in group],
         )
-        for number, ((_, kind, address), group) in enumerate(sorted(grouped.items()))
+        for number, ((_, _, kind, address), group) in enumerate(sorted(grouped.items()))
     ]
     return Timeline(
         lanes=lanes,

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mooring.applications import Application, StaticIps, StaticIpsChange
 from mooring.config import EnvironmentName, Kind
 from mooring.egress import LedgerEntry, Outcome
-from mooring.grants import Grant, GrantStatus, Tally, settings_as_api
+from mooring.grants import Grant, GrantStatus, Settings, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,15 @@ class ApplicationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerView:
+    """A server of an account, and who logs in there."""
+
+    protocol: str
+    address: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """An account.
 
@@ -67,7 +75,7 @@ class AccountView:
     failure: Mapping[str, str]
     synced_at: datetime | None
     created_at: datetime
-    settings: Mapping[str, Any]
+    servers: Sequence[ServerView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +177,19 @@ def account_view(
         failure={word: str(error[word]) for word in _FAILURE_WORDS if error.get(word)},
         synced_at=grant.synced_at,
         created_at=grant.created_at,
-        settings=settings_as_api(grant.settings),
+        servers=_servers(grant.settings),
     )
+
+
+def _servers(settings: Settings) -> list[ServerView]:
+    """Where the account's mail and calendars live; a password is nowhere in it."""
+    named = (("IMAP", settings.imap), ("SMTP", settings.smtp))
+    servers = [ServerView(name, f"{s.host}:{s.port}", s.username) for name, s in named if s is not None]
+    if settings.caldav is not None:
+        # What comes behind a question mark may be a key.
+        url = settings.caldav.url.partition("?")[0]
+        servers.append(ServerView("CalDAV", url, settings.caldav.username))
+    return servers
 
 
 def connection_view(entry: LedgerEntry) -> ConnectionView:
