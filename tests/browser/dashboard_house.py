@@ -49,6 +49,7 @@ class DashboardHouse:
     acme: Application
     other: Application
     ann: Grant
+    failing: Grant
     eve: Grant
 
     @property
@@ -147,21 +148,23 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
         other = made.application
         await house.feature.decide(other.id, StaticIps.ON, by="operator olga@operator.test", note="contract 7")
         eve, _ = await house.connect(application=other, email="eve@borealis.test", name="Eve")
-        ann = await _people_of_acme(house)
+        ann, failing = await _people_of_acme(house)
         clock = SystemClock()
         operators = Operators(database, house.applications, clock, Passwords())
         await operators.create(name=OPERATOR, password=OPERATORS_PASSWORD)
         await operators.create(name=ADMIN, password=ADMINS_PASSWORD, application_id=acme.id)
         await _history(database, ann)
-        return DashboardHouse(folder, database_url, acme, other, ann, eve)
+        return DashboardHouse(folder, database_url, acme, other, ann, failing, eve)
     finally:
         await database.close()
 
 
-async def _people_of_acme(house: House) -> Grant:
+async def _people_of_acme(house: House) -> tuple[Grant, Grant]:
     """Thirty accounts, the last of them Ann's: most in step, one failing, one whose password was changed."""
+    made: list[Grant] = []
     for number in range(29):
         grant, _ = await house.connect(email=f"person{number:02}@example.test")
+        made.append(grant)
         if number != 3:
             await house.db.execute("UPDATE grants SET synced_at = now() WHERE id = $1", grant.id)
         if number == 28:
@@ -175,7 +178,7 @@ async def _people_of_acme(house: House) -> Grant:
             await house.db.execute("UPDATE grants SET status = 'invalid' WHERE id = $1", grant.id)
     ann, _ = await house.connect(name="Ann Archer")
     await house.db.execute("UPDATE grants SET synced_at = now() WHERE id = $1", ann.id)
-    return ann
+    return ann, made[28]
 
 
 async def _history(database: Database, ann: Grant) -> None:

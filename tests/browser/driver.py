@@ -31,7 +31,7 @@ class Browser:
     @property
     def text(self) -> str:
         """Everything that can be read."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return str(self.script("return document.body.innerText"))
 
     @property
     def focused(self) -> WebElement:
@@ -63,6 +63,12 @@ class Browser:
     def script(self, source: str, *arguments: Any) -> Any:
         return cast("Any", self.driver.execute_script(source, *arguments))
 
+    def sign_in(self, url: str, name: str, password: str) -> None:
+        """Open this page, signed in as somebody; only keys are used."""
+        self.open(url)
+        self.press(name, Keys.TAB, password, Keys.ENTER)
+        until(lambda: not self.path.startswith("dashboard/sign-in"), what="the way leads on from signing in")
+
     def shows(self, words: str, *, timeout_s: float = 10.0) -> None:
         """Return once these words can be read."""
         until(lambda: words in self.text, timeout_s=timeout_s, what=f"{words!r} is shown")
@@ -78,10 +84,9 @@ class Browser:
         """Prefer light or dark."""
         self._tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def picture(self, *, width: int) -> bytes:
-        """The whole page as a PNG."""
-        height = min(int(self.script("return document.documentElement.scrollHeight")), 6000)
-        self.as_wide_as((width, height))
+    def picture(self, *, height: int) -> bytes:
+        """The page's beginning, so many CSS pixels of it, as a PNG."""
+        self.as_wide_as((int(self.script("return innerWidth")), height))
         return self.driver.get_screenshot_as_png()
 
     def forget(self) -> None:

@@ -50,7 +50,7 @@ async def sign_in(request: Req) -> Response[bytes]:
 @page("POST", "/dashboard/sign-out")
 async def sign_out(visit: Visit) -> Response[bytes]:
     await visit.services.operators.sign_out(visit.session)
-    return see_other("/dashboard/sign-in?next=", cookies=[ended(visit.services, SESSION)])
+    return see_other("/dashboard/sign-in", cookies=[ended(visit.services, SESSION)])
 
 
 def address_of(request: Req) -> str:
