@@ -61,13 +61,20 @@ class Browser:
         raise AssertionError(f"{at_most} times Tab do not lead to {selector}")
 
     def script(self, source: str, *arguments: Any) -> Any:
-        return cast("Any", self.driver.execute_script(source, *arguments))
+        return self.driver.execute_script(source, *arguments)
 
     def sign_in(self, url: str, name: str, password: str) -> None:
         """Open this page, signed in as somebody; only keys are used."""
         self.open(url)
+        self.focus_comes_to("name")
         self.press(name, Keys.TAB, password, Keys.ENTER)
         until(lambda: not self.path.startswith("dashboard/sign-in"), what="the way leads on from signing in")
+
+    def focus_comes_to(self, identity: str) -> None:
+        """Return once the keyboard speaks to the element of this id: a page that is there has not taken it yet."""
+        until(
+            lambda: self.script("return document.activeElement.id") == identity, what=f"the focus comes to {identity}"
+        )
 
     def shows(self, words: str, *, timeout_s: float = 10.0) -> None:
         """Return once these words can be read."""

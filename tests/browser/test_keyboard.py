@@ -22,9 +22,10 @@ def static_ips(house: DashboardHouse) -> str:
 def test_signing_in_and_approving_a_request_changes_the_state(house: DashboardHouse, browser: Browser) -> None:
     browser.open(house.url)
     assert browser.path == "dashboard/sign-in?next=%2Fdashboard"
+    browser.focus_comes_to("name")
     browser.press(OPERATOR, Keys.TAB, "not the password", Keys.ENTER)
     browser.shows("Nobody has this name and this password.")
-    assert browser.focused.get_attribute("id") == "password"
+    browser.focus_comes_to("password")
     browser.press(OPERATORS_PASSWORD, Keys.ENTER)
     browser.shows("Acme Calendar")
 
