@@ -134,7 +134,7 @@ async def test_an_administrator_sees_one_application_and_nothing_of_another(site
     adam, olga = await site.signed_in("adam"), await site.signed_in("olga")
     hidden = (
         f"/applications/{site.other.id}", f"/applications/{site.other.id}?q=eve", f"/accounts/{site.eve.id}",
-        "/applications/nobody", "/accounts/nobody",
+        "/applications/nobody", "/accounts/nobody", "/applications/a%00b", "/accounts/%ff", "/accounts/%2f..%2f",
     )  # fmt: skip
     for path in hidden:
         answer = await adam.get(path)

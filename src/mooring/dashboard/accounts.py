@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Response
 from litestar.response.sse import ServerSentEvent
 
-from mooring.dashboard.doors import Req, Visit, page, route
+from mooring.dashboard.doors import Req, Visit, identifier, page, route
 from mooring.dashboard.pages import drawn, shown
 from mooring.dashboard.services import Services
 from mooring.dashboard.streams import Pieces, seen, stream
@@ -76,7 +76,7 @@ async def account_of(services: Services, operator: Operator, request: Req) -> Gr
     Raises:
         NotFound: there is none, or it is not this person's to see.
     """
-    grant = await services.grants.get(request.path_params["account_id"])
+    grant = await services.grants.get(identifier(request, "account_id"))
     require_sight(operator, grant.application_id)
     return grant
 

@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.response.sse import ServerSentEvent
 
 from mooring.applications import Application, StaticIps
-from mooring.dashboard.doors import Req, Visit, page, route
+from mooring.dashboard.doors import Req, Visit, identifier, page, route
 from mooring.dashboard.pages import drawn, html, moment, see_other, shown
 from mooring.dashboard.services import Services
 from mooring.dashboard.streams import Pieces, seen, stream
@@ -115,7 +115,7 @@ async def application_of(visit: Visit) -> Application:
     Raises:
         NotFound: there is none, or it is not this person's to see.
     """
-    application_id = visit.request.path_params["application_id"]
+    application_id = identifier(visit.request, "application_id")
     require_sight(visit.operator, application_id)
     return await visit.services.applications.get(application_id)
 

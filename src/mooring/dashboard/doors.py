@@ -1,5 +1,6 @@
 """How a page is declared: whoever it is for is known, and a form is ours, before any handler runs."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -10,12 +11,14 @@ from litestar.handlers import HTTPRouteHandler
 from mooring.dashboard.cookies import SESSION
 from mooring.dashboard.forgery import FIELD, form_token, require_genuine
 from mooring.dashboard.services import Services
-from mooring.errors import Unauthorized
+from mooring.errors import NotFound, Unauthorized
 from mooring.operators import Operator
 
 Req = Request[Any, Any, Any]
 
 Method = Literal["GET", "POST"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,18 @@ async def visit_of(request: Req) -> Visit:
 async def form_of(request: Req) -> dict[str, str]:
     """What was filled in; files are none of ours."""
     return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def identifier(request: Req, name: str) -> str:
+    """An id in the path.
+
+    Raises:
+        NotFound: nothing has an id like this.
+    """
+    value = str(request.path_params[name])
+    if _ID.fullmatch(value) is None:
+        raise NotFound("There is no such thing here, or it is not yours to see.")
+    return value
 
 
 def fetch_site(request: Req) -> str | None:
