@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from mooring.config import Kind
+from mooring.dashboard import create_dashboard
+from mooring.grants import Feature
 from mooring.store import Database
 from tests.store.dashboard_site import HERONS, PROXYS, Site, opened_site
 from tests.store.grant_house import PASSWORD
@@ -21,7 +25,6 @@ async def site(database: Database, tmp_path: Path) -> AsyncGenerator[Site]:
 async def test_a_request_is_approved_and_who_did_it_and_why_is_kept(site: Site) -> None:
     adam, olga = await site.signed_in("adam"), await site.signed_in("olga")
     assert (await adam.decide(site.acme, "request", "bank.example <filters>")).status_code == 303
-    assert "Waiting" not in (await adam.get("/applications")).text
     approved = await olga.decide(site.acme, "on", "contract 8")
     assert approved.headers["location"] == f"/dashboard/applications/{site.acme.id}?done=on"
     page = (await olga.get(f"/applications/{site.acme.id}?done=on")).text
@@ -126,3 +129,18 @@ async def test_a_defect_says_nothing_of_the_inside(site: Site, capsys: pytest.Ca
     number = re.search(r"look for (\w{32})", answer.text)
     assert number
     assert number[1] in capsys.readouterr().out
+
+
+async def test_the_overview_tells_what_waits_and_what_is_not_in_step(site: Site) -> None:
+    await site.house.feature.ask(site.other.id, note="soon")
+    await site.house.db.execute("UPDATE grants SET status = 'invalid' WHERE id = $1", site.ann.id)
+    page = (await (await site.signed_in("olga")).get("/applications")).text
+    assert page.index("Borealis") < page.index(f"/dashboard/applications/{site.acme.id}")
+    assert re.findall(r"(\d+) account|(\d+) not in step", page) == [("1", ""), ("1", ""), ("", "1")]
+
+
+async def test_where_asking_is_having_that_is_what_is_told(site: Site) -> None:
+    feature = Feature(site.house.db, site.house.applications, self_serve=True)
+    site.app = cast("Any", create_dashboard(replace(site.services, feature=feature)))
+    asked = await (await site.signed_in("adam")).decide(site.acme, "request")
+    assert asked.headers["location"].endswith("?done=on")

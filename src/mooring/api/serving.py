@@ -50,7 +50,7 @@ async def serve(
         app = create_app(services_of(installation), rate_limits=config.server.rate_limits)
         server = _Server(
             uvicorn.Config(
-                Side(app, {path: make(installation, stopping) for path, make in beside.items()}),
+                _Side(app, {path: make(installation, stopping) for path, make in beside.items()}),
                 host=config.server.host,
                 port=config.server.port,
                 # The tripwire does not see what uvloop dials.
@@ -71,7 +71,7 @@ async def serve(
         await serving
 
 
-class Side:
+class _Side:
     """The API, and applications that are served beside it."""
 
     def __init__(self, app: "ASGIApp", beside: "Mapping[str, ASGIApp]") -> None:

@@ -100,13 +100,13 @@ async def static_ips(visit: Visit) -> Response[bytes]:
         raise InvalidRequest(f"A note has at most {LONGEST_NOTE} characters.", hint="Write a shorter one.")
     match wanted:
         case "request":
-            await visit.services.feature.ask(found.id, by=by, note=note)
+            changed = await visit.services.feature.ask(found.id, by=by, note=note)
         case StaticIps.ON | StaticIps.OFF | StaticIps.DENIED:
             require_decision(visit.operator)
-            await visit.services.feature.decide(found.id, StaticIps(wanted), by=by, note=note)
+            changed, _ = await visit.services.feature.decide(found.id, StaticIps(wanted), by=by, note=note)
         case _:
             raise InvalidRequest("The form says nothing of what to do.", hint="Use one of its buttons.")
-    return see_other(f"/dashboard/applications/{found.id}?done={wanted}")
+    return see_other(f"/dashboard/applications/{found.id}?done={changed.static_ips}")
 
 
 async def application_of(visit: Visit) -> Application:

@@ -95,7 +95,7 @@ class Operators:
             TooManyAttempts: nothing was looked up.
         """
         name = name.strip()
-        with self._attempts.attempt(address, name.lower()):
+        with self._attempts.attempt(address, name.lower()[:LONGEST_NAME]):
             # No name holds what PostgreSQL would refuse, and it takes its time all the same.
             found = await repository.by_name(self._db, name) if _is_name(name) else None
             stored = found[1] if found is not None else None
