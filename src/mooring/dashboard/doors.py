@@ -38,7 +38,9 @@ class Visit:
 
 
 Opened = Callable[[Req], Awaitable[Response[Any]]]
+"""Answers whoever asks."""
 Handler = Callable[[Visit], Awaitable[Response[Any]]]
+"""Answers somebody who is signed in."""
 
 
 def page(method: Method, path: str) -> Callable[[Handler], HTTPRouteHandler]:
