@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,10 +15,11 @@ from mooring.allowlist import Allowlist
 from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
-from mooring.config import Config, PoolConfig, StaticIpsPolicy
+from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
     Dialer,
     DialerPolicy,
+    GuardFile,
     Ledger,
     SharedResolver,
     arm_tripwire,
@@ -28,7 +30,7 @@ from mooring.egress import (
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Feature, Grants, Keys, Sessions
+from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.operators import Operators, Passwords
@@ -55,11 +57,13 @@ class Installation:
     vault: Vault
     ledger: Ledger
     dialer: Dialer
+    guard: GuardFile
     applications: Applications
     operators: Operators
     keys: Keys
     sessions: Sessions
     grants: Grants
+    placements: Placements
     feature: Feature
     mailbox: Mailbox
     calendars: Calendars
@@ -77,7 +81,8 @@ class Installation:
             self.keys,
             self.sessions,
             self.clock,
-            Holder(self.db, self.config.lease),
+            Handover(self.db, self.applications),
+            lease=self.config.lease,
             environments=list(environments) if environments is not None else None,
             window=self.config.window,
         )
@@ -170,6 +175,8 @@ async def _build(
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)
+    modes = {Generation.V2: config.policy.migration_mode_v2, Generation.V3: config.policy.migration_mode_v3}
+    placements = Placements(db, applications, clock, MovePolicy(config.policy.staged_delay, modes))
     reader, calendars = MailReader(db, objects), CalendarReader(db)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
@@ -181,12 +188,16 @@ async def _build(
         vault=vault,
         ledger=ledger,
         dialer=dialer,
+        guard=GuardFile(os.geteuid(), clock),
         applications=applications,
         operators=Operators(db, applications, clock, Passwords()),
         keys=keys,
         sessions=sessions,
-        grants=Grants(db, objects, keys, sessions, applications),
-        feature=Feature(db, applications, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE),
+        grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        placements=placements,
+        feature=Feature(
+            db, applications, placements, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
+        ),
         mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),

@@ -21,7 +21,7 @@ from mooring.config import Carrier, EnvironmentName, Generation, Kind, SourceCon
 from mooring.egress import Caller, Dial, Outcome, Traffic
 from mooring.egress import repository as ledger
 from mooring.egress.types import Intent, Settlement
-from mooring.grants import Feature, Grant
+from mooring.grants import Grant
 from mooring.operators import Operators, Passwords
 from mooring.store import Database
 from mooring.vault import Vault
@@ -80,8 +80,11 @@ class DashboardHouse:
             await database.execute("DELETE FROM static_ips_changes WHERE application_id = $1", self.acme.id)
             await database.execute("UPDATE applications SET static_ips = 'off' WHERE id = $1", self.acme.id)
             applications = Applications(database, Vault.load(self.folder / "mooring.keys"))
-            feature = Feature(database, applications, self_serve=False)
-            await feature.ask(self.acme.id, note="mail.bank.test drops what it does not know")
+            async with database.transaction() as tx:
+                await applications.change_static_ips(
+                    tx, self.acme.id, lambda _: StaticIps.REQUESTED, by="application",
+                    note="mail.bank.test drops what it does not know",
+                )  # fmt: skip
 
         self.do(work)
 

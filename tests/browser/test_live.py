@@ -25,13 +25,18 @@ def test_how_an_account_is_doing_changes_in_the_list_and_keeps_the_focus(
     browser.tab_to("#accounts a")
 
     async def fail(database: Database) -> None:
-        await database.execute("UPDATE grants SET sync_error = $2 WHERE id = $1", house.ann.id, {"message": "no"})
+        await database.execute(
+            "UPDATE grants SET sync_error = $2, environment = 'static' WHERE id = $1", house.ann.id, {"message": "no"}
+        )
 
     async def recover(database: Database) -> None:
-        await database.execute("UPDATE grants SET sync_error = NULL WHERE id = $1", house.ann.id)
+        await database.execute(
+            "UPDATE grants SET sync_error = NULL, environment = 'dynamic' WHERE id = $1", house.ann.id
+        )
 
     house.do(fail)
     browser.shows("failing")
+    until(lambda: browser.one("#accounts .kind").text == "static", what="the account's move is seen")
     assert browser.focused.text == "ann@example.test"
     house.do(recover)
     browser.shows("in step")

@@ -19,6 +19,7 @@ from mooring.config.egress import RawPool, RawSource
 from mooring.config.loader import ENVIRONMENT_PREFIX
 from mooring.config.sections import File
 from mooring.grants import parse_settings
+from mooring.moves import BEGINNINGS, TRANSITIONS
 from mooring.send import OutcomeUnknown
 from mooring.webhooks import CATALOGUE
 from tests.contract.documents import ROOT, code, document, source_files
@@ -114,6 +115,13 @@ def test_every_command_stands_there_with_its_options() -> None:
         if title.startswith("`mooring")
     }
     assert written == real
+
+
+def test_the_diagram_of_moves_is_the_table() -> None:
+    [diagram] = document("docs/moves.md").blocks("mermaid")
+    arrows = [("" if a == "[*]" else a, b, step) for a, b, step in re.findall(r"(\S+) --> (\S+): (\S+)", diagram)]
+    begun = [("", str(state), str(step)) for (_, step), state in BEGINNINGS.items()]
+    assert arrows == begun + [(str(a), str(b), str(step)) for (a, step), b in TRANSITIONS.items()]
 
 
 def test_every_event_stands_there_as_the_catalogue_has_it() -> None:

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mooring.config import Carrier, PoolConfig, SourceConfig
-from mooring.egress import SourceCheck, check_sources
+from mooring.egress import GuardMode, GuardState, SourceCheck, check_sources
 from mooring.errors import InvalidRequest
 from mooring.net.listener import free_port
 from tests.egress.exits import PROXY, SERVER, SOURCES, STATIC, UNPLUMBED, Exits, Handler, bound, proxied, serving
@@ -38,8 +38,11 @@ async def reflector() -> AsyncGenerator[str]:
         yield f"http://{SERVER}:{server.port}/reflect"
 
 
+UNWATCHED = GuardState(GuardMode.UNWATCHED)
+
+
 async def check(exits: Exits, reflector: str, *sources: SourceConfig) -> list[SourceCheck]:
-    return await check_sources(exits.dialer(*sources), [PoolConfig(STATIC, sources)], reflector)
+    return await check_sources(exits.dialer(*sources), [PoolConfig(STATIC, sources)], reflector, UNWATCHED)
 
 
 async def test_what_is_seen_is_what_is_published(exits: Exits, reflector: str) -> None:
@@ -117,6 +120,18 @@ async def test_a_reflector_that_points_elsewhere_is_not_followed(exits: Exits, l
 async def test_a_reflector_is_a_url(exits: Exits, reflector: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a URL"):
         await check(exits, reflector, bound(SOURCES[0]))
+
+
+@pytest.mark.parametrize("reflect", [True, False])
+async def test_a_source_that_the_guard_does_not_know_is_said_so(exits: Exits, reflector: str, reflect: bool) -> None:
+    proxy = proxied(Carrier.SOCKS5, free_port(IPv4Address(PROXY)))
+    sources = [*(bound(address) for address in SOURCES), proxy]
+    guard = GuardState(GuardMode.DROPPING, leaks=0, sources=frozenset({ip_address(SOURCES[0])}))
+    pool = PoolConfig(STATIC, tuple(sources))
+    found = await check_sources(exits.dialer(*sources), [pool], reflector if reflect else "", guard)
+    assert [(c.guard, c.ok) for c in found] == [("admitted", True), ("not_admitted", False), ("dropping", False)]
+    assert "its connections are leaks and are dropped" in found[1].verdict
+    assert "mooring egress guard --apply" in found[1].verdict
 
 
 def configuration(database_url: str, *sources: SourceConfig) -> str:

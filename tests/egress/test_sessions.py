@@ -213,7 +213,7 @@ async def test_all_servers_of_an_account_are_tried(sessions: Sessions, tls: ssl.
     fake, served = FakeServer(), Imap()
     async with imap(served, tls) as imap_server, serving(fake.serve, address=SERVER, tls=tls) as smtp:
         settings = Settings(imap=imap_server, smtp=Server(SERVER, smtp.port, "ann"))
-        found = await verification.verify(sessions, WAY, settings, Credentials(PASSWORD, PASSWORD))
+        found = (await verification.verify(sessions, WAY, settings, Credentials(PASSWORD, PASSWORD))).settings
     assert found.imap.tls is TlsMode.IMPLICIT
     assert found.smtp is not None
     assert found.smtp.tls is TlsMode.IMPLICIT

@@ -17,6 +17,7 @@ from mooring.store import Database
 from mooring.sync.budget import Means
 from mooring.sync.health import Health
 from mooring.sync.mailbox import MailboxSync
+from mooring.sync.openings import Openings
 from tests.mailhost import Account, Box
 from tests.store.mailboxes import HostSessions, Stored, mail, stored_mailbox
 from tests.waiting import until_async
@@ -26,6 +27,7 @@ def held_mailbox(stored: Stored, sessions: HostSessions) -> MailboxSync:
     return MailboxSync(
         stored.db, stored.objects, stored.keys, sessions, SystemClock(),
         grant=stored.grant, lease=stored.lease, window=timedelta(days=3650), means=Means(),
+        openings=Openings(),
     )  # fmt: skip
 
 

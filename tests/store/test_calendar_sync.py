@@ -9,14 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mooring.applications import Applications
 from mooring.calendars import LONGEST_S, CalendarReader, EventQuery
 from mooring.clock import SystemClock
 from mooring.errors import InvalidRequest, LostOwnership, NotFound, ProviderFailure
-from mooring.grants import Grant, Keys
-from mooring.jobs import Holder
+from mooring.grants import Grant, Handover, Keys
 from mooring.store import Database, ObjectStore
 from mooring.sync import Calendars, LiveCalendars, Worker
 from mooring.sync.calendars import CalendarSync
+from mooring.vault import Vault
 from tests.protocol.caldav.conftest import Radicale, radicale
 from tests.store.calendar_grants import DAV, Loopback, claim, make_grant, server_of
 from tests.unit.calendars.objects import at, ics
@@ -231,7 +232,7 @@ async def test_a_worker_keeps_calendars_in_step_while_mail_cannot_be_reached(acc
     database = account.database
     objects = ObjectStore.open(f"file://{tmp_path}/objects")
     await database.execute("UPDATE leases SET holder = NULL")
-    holder = Holder(database, timedelta(minutes=5))
+    handover = Handover(database, Applications(database, Vault.load(tmp_path / "mooring.keys")))
     worker = asyncio.create_task(
         Worker(
             database,
@@ -239,7 +240,8 @@ async def test_a_worker_keeps_calendars_in_step_while_mail_cannot_be_reached(acc
             account.keys,
             account.sessions,
             SystemClock(),
-            holder,
+            handover,
+            lease=timedelta(minutes=5),
             environments=None,
             window=timedelta(days=1),
         ).run()

@@ -30,9 +30,9 @@ async def test_a_request_is_approved_and_who_did_it_and_why_is_kept(site: Site) 
     page = (await olga.get(f"/applications/{site.acme.id}?done=on")).text
     for told in ("Static IPs are on.", "admin adam", "bank.example &lt;filters&gt;", "operator olga", "contract 8"):
         assert told in page
-    assert (await site.house.grants.get(site.ann.id)).environment is Kind.STATIC
+    [move] = await site.house.placements.moves(site.ann)
+    assert (move.target, move.by) == (Kind.STATIC, "operator olga")
     assert (await olga.decide(site.acme, "off")).status_code == 303
-    assert (await site.house.grants.get(site.ann.id)).environment is Kind.DYNAMIC
     denied = await olga.decide(site.acme, "denied")
     assert denied.status_code == 409
     assert "There is no request to deny" in denied.text
@@ -140,7 +140,7 @@ async def test_the_overview_tells_what_waits_and_what_is_not_in_step(site: Site)
 
 
 async def test_where_asking_is_having_that_is_what_is_told(site: Site) -> None:
-    feature = Feature(site.house.db, site.house.applications, self_serve=True)
+    feature = Feature(site.house.db, site.house.applications, site.house.placements, self_serve=True)
     site.app = cast("Any", create_dashboard(replace(site.services, feature=feature)))
     asked = await (await site.signed_in("adam")).decide(site.acme, "request")
     assert asked.headers["location"].endswith("?done=on")

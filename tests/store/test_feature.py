@@ -26,7 +26,9 @@ async def test_asked_for_and_granted(house: House) -> None:
     application, moved = await house.feature.decide(
         house.application.id, StaticIps.ON, by="operator ann", note="contract 7"
     )
-    assert (application.static_ips, moved) == (StaticIps.ON, [grant.id])
+    assert (application.static_ips, moved) == (StaticIps.ON, 1)
+    async with house.moving():
+        pass
     assert (await house.grants.get(grant.id)).environment is Kind.STATIC
     changes = await house.feature.changes(house.application.id)
     assert [(c.before, c.after, c.by, c.note) for c in changes] == [
@@ -47,8 +49,10 @@ async def test_a_denial_can_be_asked_against(house: House) -> None:
 
 async def test_where_the_policy_is_self_serve_asking_is_having(house: House, database: Database) -> None:
     grant, _ = await house.connect()
-    feature = Feature(database, house.applications, self_serve=True)
+    feature = Feature(database, house.applications, house.placements, self_serve=True)
     assert (await feature.ask(house.application.id)).static_ips is StaticIps.ON
+    async with house.moving():
+        pass
     assert (await house.grants.get(grant.id)).environment is Kind.STATIC
     assert [c.by for c in await feature.changes(house.application.id)] == ["application"]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mooring.applications import StaticIps
 from mooring.config import Kind
 from mooring.errors import LostOwnership
 from mooring.grants import Grant, set_sync_health
@@ -15,13 +14,13 @@ from mooring.store import Database
 from tests.store.grant_house import House, open_house
 from tests.waiting import until_async
 
-CHANGES = ("switch", "update", "scope", "connect", "delete")
+CHANGES = ("stop", "update", "scope", "connect", "delete")
 
 
 async def change(house: House, grant: Grant, what: str) -> object:
     match what:
-        case "switch":
-            return await house.switch(StaticIps.ON)
+        case "stop":
+            return await house.placements.stop(house.application, grant, by="operator")
         case "update":
             return await house.grants.update(house.application, grant.id, settings={"imap_port": 993})
         case "scope":

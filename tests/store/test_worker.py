@@ -4,10 +4,11 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from mooring.applications import Applications
 from mooring.clock import SystemClock
 from mooring.errors import NotFound
-from mooring.grants import Credentials, Grant, Keys
-from mooring.jobs import Holder, LeaseKind, offer
+from mooring.grants import Credentials, Grant, Handover, Keys
+from mooring.jobs import LeaseKind, offer
 from mooring.store import Database, ObjectStore
 from mooring.sync import Worker
 from mooring.vault import Vault
@@ -35,10 +36,12 @@ async def test_a_mailbox_whose_work_has_ended_is_begun_again_only_under_a_lease(
     grant, _ = await make_grant(database, tmp_path, url=None)
     async with database.transaction() as tx:
         await offer(tx, LeaseKind.MAILBOX, grant.id, "")
-    keys = LostKeys(database, Vault.load(tmp_path / "mooring.keys"))
+    vault = Vault.load(tmp_path / "mooring.keys")
+    keys = LostKeys(database, vault)
     worker = Worker(
         database, ObjectStore.open((tmp_path / "objects").as_uri()), keys, Loopback(), SystemClock(),
-        Holder(database, timedelta(minutes=5)), environments=None, window=timedelta(days=1),
+        Handover(database, Applications(database, vault)), lease=timedelta(minutes=5), environments=None,
+        window=timedelta(days=1),
     )  # fmt: skip
     running = asyncio.create_task(worker.run())
 

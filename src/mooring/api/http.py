@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException
 from mooring import errors
 from mooring.api.arrivals import Arrival, Shape, arrival_of, template_of
 from mooring.api.errors import InvalidIdempotencyKey, InvalidPayload, RateLimited, RequestTooLarge
+from mooring.grants import TooEarly
 from mooring.send import KeyInUse, KeyReused, OutcomeUnknown
 from mooring.store import StoreUnavailable
 
@@ -105,6 +106,9 @@ def problem_of(error: BaseException) -> Problem | None:
             return _provider_failure(error)
         case RateLimited():
             return _rate_limited(error)
+        case TooEarly():
+            wait = {"Retry-After": str(error.seconds_left)}
+            return Problem(_TABLE[errors.Conflict], sentence(error), headers=wait)
         case StoreUnavailable():
             return Problem(_TABLE[StoreUnavailable], _STORE_AWAY, headers={"Retry-After": "1"})
         case errors.MooringError():

@@ -1,9 +1,13 @@
 """What the doors count, for Prometheus."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from mooring.egress import GuardState
 from mooring.webhooks import Backlog
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -20,6 +24,35 @@ _undelivered = Gauge("mooring_facts_undelivered", "Facts that wait for some webh
 _oldest = Gauge("mooring_facts_oldest_undelivered_seconds", "Age of the oldest of them; 0 when there is none.")
 _dead = Gauge("mooring_webhook_dead_letters", "Facts that were given up, until somebody has them sent again.")
 _tries = Gauge("mooring_webhook_recent_attempts", "Deliveries tried in the last five minutes.", ("outcome",))
+
+
+class _Guard(Collector):
+    """The guard of the exits as it was last seen; a number that is not known is not there at all."""
+
+    state: GuardState | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        if self.state is None:
+            return
+        told = "1 for what is known of the kernel's guard: counting, dropping, not_applied, unwatched or silent."
+        mode = GaugeMetricFamily("mooring_egress_guard", told, labels=("mode",))
+        mode.add_metric((self.state.mode,), 1)
+        yield mode
+        if self.state.leaks is not None:
+            yield CounterMetricFamily(
+                "mooring_egress_leaks",
+                "Connections from addresses of no pool that the kernel counted; absent when nobody tells.",
+                value=self.state.leaks,
+            )
+
+
+_guard = _Guard()
+REGISTRY.register(_guard)
+
+
+def observe_guard(state: GuardState) -> None:
+    """Show what the kernel counts at the exits, as far as it is known."""
+    _guard.state = state
 
 
 def observe_backlog(backlog: Backlog, now: datetime) -> None:

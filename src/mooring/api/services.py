@@ -8,10 +8,13 @@ from typing import Any, Protocol
 from mooring.applications import Application, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
-from mooring.egress import LedgerEntry
-from mooring.events import EventType, Recorded
+from mooring.config import Kind, MigrationMode
+from mooring.egress import GuardState, LedgerEntry
+from mooring.events import EventType
+from mooring.events import Recorded as Fact
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
+from mooring.moves import Batch, Move, Recorded
 from mooring.send import Submission
 from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
 
@@ -46,11 +49,33 @@ class GrantService(Protocol):
     async def redeem_code(self, application: Application, code: str, /) -> Grant: ...
 
 
+class PlacementService(Protocol):
+    """Where accounts are: stopped, started, and moved."""
+
+    async def stop(self, application: Application, grant: Grant, /, *, by: str) -> None: ...
+    async def start(self, application: Application, grant: Grant, /, *, by: str) -> None: ...
+    async def move(
+        self,
+        application: Application,
+        grant: Grant,
+        to: Kind,
+        /,
+        *,
+        mode: MigrationMode | None,
+        dry_run: bool,
+        by: str,
+    ) -> Move: ...
+    async def find_move(self, grant: Grant, move_id: str, /) -> Move: ...
+    async def moves(self, grant: Grant, /) -> list[Move]: ...
+    async def steps(self, move: Move, /) -> list[Recorded]: ...
+
+
 class FeatureService(Protocol):
     """Static addresses outside authentication, as far as an application may say."""
 
     async def ask(self, application_id: str, /, *, note: str) -> Application: ...
     async def changes(self, application_id: str, /) -> list[StaticIpsChange]: ...
+    async def batches(self, application_id: str, /) -> list[Batch]: ...
 
 
 class MailboxService(Protocol):
@@ -143,7 +168,7 @@ class WebhookService(Protocol):
 class FactReader(Protocol):
     """What happened to a grant, behind a sequence, in order."""
 
-    async def __call__(self, grant_id: str, /, *, after: int, limit: int) -> list[Recorded]: ...
+    async def __call__(self, grant_id: str, /, *, after: int, limit: int) -> list[Fact]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +176,13 @@ class Services:
     """Everything behind the doors.
 
     Attributes:
+        guard: what is known of the kernel's guard of the exits.
         ready: whether this process can do its work now (its database answers, it is not shutting down).
     """
 
     applications: ApplicationService
     grants: GrantService
+    placements: PlacementService
     feature: FeatureService
     mailbox: MailboxService
     calendars: CalendarService
@@ -164,5 +191,6 @@ class Services:
     ledger: LedgerService
     webhooks: WebhookService
     facts: FactReader
+    guard: Callable[[], GuardState]
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

@@ -105,6 +105,7 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        placements=installation.placements,
         feature=installation.feature,
         mailbox=installation.mailbox,
         calendars=installation.calendars,
@@ -113,6 +114,7 @@ def services_of(installation: Installation) -> Services:
         ledger=installation.ledger,
         webhooks=installation.webhooks,
         facts=installation.facts,
+        guard=installation.guard.read,
         clock=installation.clock,
         ready=installation.ready,
     )

@@ -3,10 +3,11 @@
 from typing import Any
 
 from mooring.applications.types import Application, StaticIps, StaticIpsChange
-from mooring.config import Generation
+from mooring.config import Generation, MigrationMode
 from mooring.store import Connection, Database
 
-_COLUMNS = "id, organisation_id, name, generation, region, static_ips, created_at, updated_at"
+_COLUMNS = """id, organisation_id, name, generation, region, static_ips, migration_mode, predecessor_id, created_at,
+              updated_at"""
 
 
 def _application(row: Any) -> Application:
@@ -17,6 +18,8 @@ def _application(row: Any) -> Application:
         generation=Generation(row["generation"]),
         region=row["region"],
         static_ips=StaticIps(row["static_ips"]),
+        migration_mode=MigrationMode(row["migration_mode"]) if row["migration_mode"] else None,
+        predecessor_id=row["predecessor_id"] or "",
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -43,14 +46,25 @@ async def insert(
     region: str,
     static_ips: str,
     client_secret: bytes | None,
+    predecessor_id: str,
 ) -> Application:
     """Write a new application."""
     row = await tx.fetchrow(
-        f"""INSERT INTO applications (id, organisation_id, name, generation, region, static_ips, client_secret)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}""",
-        application_id, organisation_id, name, generation, region, static_ips, client_secret,
+        f"""INSERT INTO applications (id, organisation_id, name, generation, region, static_ips, client_secret,
+                                      predecessor_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, '')) RETURNING {_COLUMNS}""",
+        application_id, organisation_id, name, generation, region, static_ips, client_secret, predecessor_id,
     )  # fmt: skip
     return _application(row)
+
+
+async def set_migration_mode(db: Database, application_id: str, mode: str | None) -> Application | None:
+    """Write how the application's accounts move; None: as the policy says."""
+    row = await db.fetchrow(
+        f"UPDATE applications SET migration_mode = $2, updated_at = now() WHERE id = $1 RETURNING {_COLUMNS}",
+        application_id, mode,
+    )  # fmt: skip
+    return _application(row) if row else None
 
 
 async def insert_key(tx: Connection, application_id: str, key_hash: bytes) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from mooring.applications import repository
 from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
-from mooring.config import Generation, is_region
+from mooring.config import Generation, MigrationMode, is_region
 from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.ids import new_id, new_secret
 from mooring.store import Connection, Database
@@ -22,13 +22,24 @@ class Applications:
         self._vault = vault
 
     async def create(
-        self, *, name: str, generation: Generation, region: str, static_ips: StaticIps = StaticIps.OFF
+        self,
+        *,
+        name: str,
+        generation: Generation,
+        region: str,
+        static_ips: StaticIps = StaticIps.OFF,
+        predecessor_id: str = "",
     ) -> NewApplication:
         """A new application and its secret, which nobody can read again (spec §6.20).
 
         Raises:
-            InvalidRequest: there is no name, or the region cannot be one.
+            InvalidRequest: there is no name, the region cannot be one, or the predecessor is no v2 application.
+            NotFound: there is no such predecessor.
         """
+        if predecessor_id:
+            predecessor = await self.get(predecessor_id)
+            if generation is not Generation.V3 or predecessor.generation is not Generation.V2:
+                raise InvalidRequest("Only a v3 application has a predecessor, and only a v2 application is one.")
         if not name.strip():
             raise InvalidRequest("An application has a name.")
         if not is_region(region):
@@ -47,6 +58,7 @@ class Applications:
                 region=region,
                 static_ips=static_ips,
                 client_secret=sealed,
+                predecessor_id=predecessor_id,
             )
             if not v2:
                 await repository.insert_key(tx, application_id, hash_api_key(secret))
@@ -80,6 +92,17 @@ class Applications:
     async def get(self, application_id: str) -> Application:
         """Raises: NotFound."""
         application = await repository.by_id(self._db, application_id)
+        if application is None:
+            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
+        return application
+
+    async def set_migration_mode(self, application_id: str, mode: MigrationMode | None) -> Application:
+        """Have the application's accounts move in this way from now on; None: as the policy says.
+
+        Raises:
+            NotFound.
+        """
+        application = await repository.set_migration_mode(self._db, application_id, str(mode) if mode else None)
         if application is None:
             raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
         return application

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from mooring.config import EnvironmentName, Generation, Kind
+from mooring.config import EnvironmentName, Generation, Kind, MigrationMode
 
 
 class StaticIps(StrEnum):
@@ -26,6 +26,8 @@ class Application:
 
     Attributes:
         id: for v2 this is the client id.
+        migration_mode: how its accounts move; None: as the operator's policy says for its generation.
+        predecessor_id: of a v3 application, the v2 application whose customers it takes over; "" for none.
     """
 
     id: str
@@ -36,6 +38,8 @@ class Application:
     static_ips: StaticIps
     created_at: datetime
     updated_at: datetime
+    migration_mode: MigrationMode | None = None
+    predecessor_id: str = ""
 
     @property
     def feature_on(self) -> bool:

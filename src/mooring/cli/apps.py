@@ -19,7 +19,7 @@ from mooring.cli.output import (
     show_json,
     show_table,
 )
-from mooring.config import Config, Generation
+from mooring.config import Config, Generation, MigrationMode
 from mooring.egress import Traffic, kind_for
 
 _STOPPED = {
@@ -46,11 +46,20 @@ class Switch(StrEnum):
     DENIED = "denied"
 
 
+class ModeChoice(StrEnum):
+    """How accounts can move."""
+
+    DIRECT = "direct"
+    STAGED = "staged"
+    POLICY = "policy"
+
+
 @cli.command("create")
 def create(
     name: Annotated[str, typer.Option(help="What people call it.")],
     generation: Annotated[ApplicationGeneration, typer.Option(help="Which API it uses.")] = ApplicationGeneration.V3,
     region: Annotated[str, typer.Option(help="Where it leaves from; one of the declared pools' regions.")] = "us",
+    predecessor: Annotated[str, typer.Option(help="Of a v3 application: the v2 one that it takes over from.")] = "",
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -59,7 +68,9 @@ def create(
     async def work() -> tuple[NewApplication, Config]:
         settings = read_config(config)
         async with open_installation(settings, environments=[]) as installation:
-            new = await installation.applications.create(name=name, generation=Generation(generation), region=region)
+            new = await installation.applications.create(
+                name=name, generation=Generation(generation), region=region, predecessor_id=predecessor
+            )
         return new, settings
 
     new, settings = run(work(), json=json)
@@ -113,20 +124,43 @@ def set_static_ips(
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Switch an application's static addresses on or off, or deny a request; its accounts are placed accordingly."""
+    """Switch an application's static addresses on or off, or deny a request; its accounts move accordingly."""
 
-    async def work() -> tuple[Application, list[str], Config]:
+    async def work() -> tuple[Application, int, Config]:
         settings = read_config(config)
         async with open_installation(settings, environments=[]) as installation:
-            decided = await installation.feature.decide(application, StaticIps(state), by=_operator(), note=note)
+            decided = await installation.feature.decide(application, StaticIps(state), by=operator(), note=note)
             return *decided, settings
 
     changed, moved, settings = run(work(), json=json)
     _warn_of_missing_pools(changed, settings)
     if json:
-        show_json({**_as_json(changed), "moved": moved})
+        show_json({**_as_json(changed), "moving": moved})
         return
-    console.print(f"Static IPs of {changed.name} are {changed.static_ips}; {len(moved)} accounts were placed anew.")
+    console.print(f"Static IPs of {changed.name} are {changed.static_ips}; {moved} accounts begin to move.")
+    if moved:
+        console.print(f"[dim]`mooring app moves {changed.id}` tells how far they are.[/]")
+
+
+@cli.command("set-migration-mode")
+def set_migration_mode(
+    application: Annotated[str, typer.Argument(help="The application's id.")],
+    mode: ModeChoice,
+    json: Json = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Say how an application's accounts move: without a gap, in the two steps of v2, or as the policy says."""
+
+    async def work() -> Application:
+        wanted = None if mode is ModeChoice.POLICY else MigrationMode(mode)
+        async with open_installation(read_config(config), environments=[]) as installation:
+            return await installation.applications.set_migration_mode(application, wanted)
+
+    changed = run(work(), json=json)
+    if json:
+        show_json(_as_json(changed))
+    else:
+        console.print(f"Accounts of {changed.name} move {'as the policy says' if mode == 'policy' else mode}.")
 
 
 @cli.command("history")
@@ -156,7 +190,7 @@ def history(
     )
 
 
-def _operator() -> str:
+def operator() -> str:
     """Who is at the terminal, as far as the system knows."""
     try:
         return f"operator {getpass.getuser()}"
@@ -191,4 +225,6 @@ def _as_json(application: Application) -> dict[str, str]:
         "generation": str(application.generation),
         "region": application.region,
         "static_ips": str(application.static_ips),
+        "migration_mode": str(application.migration_mode or "policy"),
+        "predecessor_id": application.predecessor_id,
     }

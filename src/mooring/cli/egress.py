@@ -7,9 +7,30 @@ import typer
 
 from mooring.bootstrap import open_installation
 from mooring.cli.grants import find_grant, show_ledger
-from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, read_config, run, show_json, show_table
+from mooring.cli.guard import user_of
+from mooring.cli.output import (
+    DEFAULT_CONFIG,
+    ConfigPath,
+    Json,
+    console,
+    errors,
+    read_config,
+    run,
+    show_json,
+    show_table,
+)
 from mooring.config import Config, parse_duration, starter_toml
-from mooring.egress import LedgerEntry, Route, SourceCheck, Traffic, check_sources, host_addresses, lacking
+from mooring.egress import (
+    GuardState,
+    LedgerEntry,
+    Route,
+    SourceCheck,
+    Traffic,
+    check_sources,
+    host_addresses,
+    known_state,
+    lacking,
+)
 from mooring.errors import Conflict, InvalidRequest
 from mooring.grants import way_of
 
@@ -97,19 +118,28 @@ def check(
 ) -> None:
     """Check every source: that it can be used, and (with a reflector) that what is seen is what is published."""
 
-    async def work() -> list[SourceCheck]:
+    async def work() -> tuple[list[SourceCheck], GuardState]:
         settings = read_config(config)
         async with open_installation(settings, plumbed=False) as installation:
-            return await check_sources(installation.dialer, settings.egress.pools, reflector)
+            guard = await known_state(user_of(settings).uid, installation.clock)
+            return await check_sources(installation.dialer, settings.egress.pools, reflector, guard), guard
 
-    checks = run(work(), json=json)
+    checks, guard = run(work(), json=json)
     if json:
         show_json(checks)
     else:
         show_table(
-            ("ENVIRONMENT", "SOURCE", "PUBLISHED", "SEEN", "RESULT"),
-            [(c.environment, c.source, c.published, c.seen or "-", c.verdict) for c in checks],
+            ("ENVIRONMENT", "SOURCE", "PUBLISHED", "SEEN", "GUARD", "RESULT"),
+            [
+                (c.environment, c.source, c.published, c.seen or "-", c.guard.replace("_", " "), c.verdict)
+                for c in checks
+            ],
             empty=NO_POOL,
+        )
+    if guard.leaks:
+        errors.print(
+            f"[bold yellow]warning:[/] the kernel has counted {guard.leaks} connections from addresses of no pool; "
+            "mooring egress guard --watch tells where they go"
         )
     if not all(c.ok for c in checks):
         raise typer.Exit(1)

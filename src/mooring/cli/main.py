@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli import apps, demo, egress, grants, keys, operators, processes, up, webhooks
+from mooring.cli import apps, demo, egress, grants, guard, keys, moves, operators, processes, up, webhooks
 from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
@@ -39,6 +39,15 @@ cli.command("api")(processes.api)
 cli.command("worker")(processes.worker)
 cli.command("ips")(egress.ips)
 cli.command("demo")(demo.demo)
+apps.cli.command("moves")(moves.batches)
+apps.cli.command("pause")(moves.pause)
+apps.cli.command("resume")(moves.resume)
+apps.cli.command("roll-back")(moves.roll_back)
+grants.cli.command("move")(moves.move)
+grants.cli.command("moves")(moves.grant_moves)
+grants.cli.command("stop")(moves.stop)
+grants.cli.command("start")(moves.start)
+egress.cli.command("guard")(guard.guard)
 cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")
 cli.add_typer(egress.cli, name="egress")

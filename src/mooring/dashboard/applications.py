@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from litestar import Response
 from litestar.response.sse import ServerSentEvent
+from markupsafe import Markup, escape
 
 from mooring.applications import Application, StaticIps
 from mooring.dashboard.doors import Req, Visit, identifier, page, route
@@ -133,9 +134,16 @@ async def account_page(services: Services, found: Application, request: Req) -> 
 
 
 def _pieces(listed: AccountPage) -> Pieces:
-    """What of a page of accounts changes while somebody looks at it: two cells of each row."""
-    health = {f"health-{account.id}": drawn("_sign.html", sign=account.health) for account in listed.accounts}
-    return health | {f"synced-{account.id}": moment(account.synced_at) for account in listed.accounts}
+    """What of a page of accounts changes while somebody looks at it: cells of each row, and never its link."""
+    pieces: dict[str, Markup] = {}
+    for account in listed.accounts:
+        pieces |= {
+            f"placed-{account.id}": drawn("_kind.html", kind=account.kind),
+            f"source-{account.id}": escape(account.source or "none yet"),
+            f"health-{account.id}": drawn("_sign.html", sign=account.health),
+            f"synced-{account.id}": moment(account.synced_at),
+        }
+    return pieces
 
 
 ROUTES = (applications, application, live_accounts, static_ips)

@@ -74,6 +74,7 @@ class AccountView:
     health: Sign
     failure: Mapping[str, str]
     synced_at: datetime | None
+    stopped_at: datetime | None
     created_at: datetime
     servers: Sequence[ServerView]
 
@@ -104,13 +105,11 @@ _STATIC_IPS = {
 }
 
 _REQUEST = Action("request", "Request", "plain", "The operator decides.")
-_MOVE_TO = "Every account of this application leaves by static addresses at once."
+_MOVE_TO = "Its accounts begin to move to static addresses; in two steps, with their next authentication."
 _SWITCH_ON = Action("on", "Switch on", "main", _MOVE_TO)
 _APPROVE = Action("on", "Approve", "main", _MOVE_TO)
 _DENY = Action("denied", "Deny", "plain", "Nothing moves; the application can ask again.")
-_SWITCH_OFF = Action(
-    "off", "Switch off", "danger", "Every account of this application leaves by dynamic addresses at once."
-)
+_SWITCH_OFF = Action("off", "Switch off", "danger", "Its accounts begin to move to dynamic addresses.")
 
 _DECISIONS = {
     StaticIps.OFF: (_SWITCH_ON, _REQUEST),
@@ -143,10 +142,12 @@ def actions_for(state: StaticIps, *, decides: bool) -> tuple[Action, ...]:
 
 def health_of(grant: Grant) -> Sign:
     """How synchronisation is doing."""
+    if grant.stopped_at is not None:
+        return Sign("stopped", "waiting")
     if grant.sync_error is not None:
         return Sign("failing", "bad")
     if grant.status is GrantStatus.INVALID:
-        return Sign("stopped", "bad")
+        return Sign("cannot log in", "bad")
     return Sign("not yet in step", "waiting") if grant.synced_at is None else Sign("in step", "good")
 
 
@@ -176,6 +177,7 @@ def account_view(
         health=health_of(grant),
         failure={word: str(error[word]) for word in _FAILURE_WORDS if error.get(word)},
         synced_at=grant.synced_at,
+        stopped_at=grant.stopped_at,
         created_at=grant.created_at,
         servers=_servers(grant.settings),
     )

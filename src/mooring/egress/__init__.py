@@ -7,14 +7,17 @@ grant. What it cannot do as meant, it does not do: there is no default source. S
 
 from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
+from mooring.egress.guard import Guard, GuardMode, GuardState, Leak, Opening, read_opening, ruleset, table_of
 from mooring.egress.http import http_client
 from mooring.egress.ledger import Ledger
 from mooring.egress.names import SharedResolver
+from mooring.egress.nftables import Nft
 from mooring.egress.plumbing import (
     arm_tripwire,
     check_kernel,
     check_plumbing,
     database_endpoints,
+    guard_of,
     host_addresses,
     lacking,
     listener_endpoints,
@@ -23,6 +26,7 @@ from mooring.egress.repository import assigned_sources, forget_sources, release_
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
+from mooring.egress.watch import GuardFile, known_state, watch
 
 __all__ = [
     "Caller",
@@ -30,8 +34,15 @@ __all__ = [
     "Dialer",
     "DialerPolicy",
     "DialledStream",
+    "Guard",
+    "GuardFile",
+    "GuardMode",
+    "GuardState",
+    "Leak",
     "Ledger",
     "LedgerEntry",
+    "Nft",
+    "Opening",
     "Outcome",
     "Route",
     "SharedResolver",
@@ -44,11 +55,17 @@ __all__ = [
     "check_sources",
     "database_endpoints",
     "forget_sources",
+    "guard_of",
     "host_addresses",
     "http_client",
     "kind_for",
+    "known_state",
     "lacking",
     "listener_endpoints",
+    "read_opening",
     "release_sources",
     "resume_sources",
+    "ruleset",
+    "table_of",
+    "watch",
 ]

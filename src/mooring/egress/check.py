@@ -10,6 +10,7 @@ import httpx
 
 from mooring.config import IPAddress, PoolConfig, SourceConfig
 from mooring.egress.dialer import Dialer
+from mooring.egress.guard import GuardMode, GuardState
 from mooring.egress.http import http_client
 from mooring.egress.types import Caller, Dial, Traffic
 from mooring.errors import EgressError, InvalidRequest, MooringError
@@ -21,6 +22,8 @@ REFLECTED = 4096
 REFLECTOR_S = 40.0
 """Seconds for one answer, the way there included."""
 
+ADMITTED, NOT_ADMITTED = "admitted", "not_admitted"
+
 CALLER = Caller(application_id="", subject="egress-check")
 
 
@@ -30,6 +33,8 @@ class SourceCheck:
 
     Attributes:
         seen: the address that the reflector saw; "" without one, or when it could not be asked.
+        guard: ``admitted`` or ``not_admitted`` by the kernel's guard; else the guard's mode: that it does not judge, or
+            that nobody can say. Of a proxy always the mode.
     """
 
     environment: str
@@ -38,28 +43,43 @@ class SourceCheck:
     seen: str
     ok: bool
     verdict: str
+    guard: str
 
 
-async def check_sources(dialer: Dialer, pools: Sequence[PoolConfig], reflector: str) -> list[SourceCheck]:
+async def check_sources(
+    dialer: Dialer, pools: Sequence[PoolConfig], reflector: str, guard: GuardState
+) -> list[SourceCheck]:
     """Check each source of each pool, all at once.
 
     Args:
         reflector: a URL that answers with the caller's address; "" checks only that the source can be used.
+        guard: what is known of the kernel's guard.
     Raises:
         InvalidRequest: the reflector is no URL.
     """
     if reflector and not _is_url(reflector):
         raise InvalidRequest(f"{reflector!r} is not a URL of a reflector, such as https://host/reflect.")
-    checks = (_check(dialer, pool, source, reflector) for pool in pools for source in pool.sources)
+    checks = (_check(dialer, pool, source, reflector, guard) for pool in pools for source in pool.sources)
     return await asyncio.gather(*checks)
 
 
-async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflector: str) -> SourceCheck:
+async def _check(
+    dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflector: str, guard: GuardState
+) -> SourceCheck:
     published = str(source.address)
+    guarded = _guarded(source, guard)
 
     def found(verdict: str, *, ok: bool, seen: str = "") -> SourceCheck:
-        return SourceCheck(str(pool.environment), source.name, published, seen, ok, verdict)
+        return SourceCheck(str(pool.environment), source.name, published, seen, ok, verdict, guarded)
 
+    if guarded == NOT_ADMITTED:
+        # Asked first: what the kernel drops would look like a reflector that is silent.
+        dropped = " and are dropped" if guard.mode is GuardMode.DROPPING else ""
+        return found(
+            f"is not admitted by the kernel's guard, so its connections are leaks{dropped}. "
+            "Have it applied anew: mooring egress guard --apply",
+            ok=False,
+        )
     if not reflector:
         try:
             await dialer.try_out(source)
@@ -90,6 +110,13 @@ async def _check(dialer: Dialer, pool: PoolConfig, source: SourceConfig, reflect
     if seen != source.address:
         return found(f"is published as {published}, and seen as {seen}", ok=False, seen=str(seen))
     return found("is seen as published", ok=True, seen=str(seen))
+
+
+def _guarded(source: SourceConfig, guard: GuardState) -> str:
+    local = source.via.local
+    if local is None or not guard.mode.applied:
+        return guard.mode
+    return ADMITTED if local in guard.sources else NOT_ADMITTED
 
 
 def _told(error: MooringError) -> str:

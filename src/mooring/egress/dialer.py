@@ -15,7 +15,7 @@ from mooring.config import IPAddress, IPNetwork, PoolConfig, SourceConfig
 from mooring.egress import repository
 from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
-from mooring.egress.routes import choose, only, pool_of, reachable
+from mooring.egress.routes import choose, only, pinned, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
 from mooring.egress.targets import MOST_ADDRESSES, judge, plain
 from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts
@@ -141,7 +141,7 @@ class Dialer:
             raise TargetNotAllowed(f"{dial.host} has {len(addresses)} addresses; no server needs that many")
         for address in addresses:
             self._judge(dial, address)
-        return pool, reachable(addresses, pool)[:ADDRESSES_TRIED]
+        return pool, pinned(dial.remote, reachable(addresses, pool))[:ADDRESSES_TRIED]
 
     def _judge(self, dial: Dial, address: IPAddress) -> None:
         """All addresses, or none: a name that also leads to a forbidden one is not dialled at all."""

@@ -1,11 +1,13 @@
 """What is settled before anything is dialled: the addresses this host has, and the tripwire."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mooring.config import Carrier, Host, IPAddress, PoolConfig, SourceConfig
+from mooring.egress.guard import Guard, Opening
 from mooring.egress.names import SharedResolver
 from mooring.errors import ConfigError, NetworkError
 from mooring.net import tripwire
@@ -108,6 +110,48 @@ async def listener_endpoints(host: str, port: int) -> set[tuple[str, int]]:
         raise ConfigError(
             f"[server] listen names {host!r}, which has no address: {e.message}",
             hint="Write an address of this host, such as 127.0.0.1:8025.",
+        ) from e
+
+
+async def guard_of(
+    pools: Sequence[PoolConfig], database_url: str, *, uid: int, user: str, allowed: Sequence[Opening], drop: bool
+) -> Guard:
+    """The guard of these pools: their addresses, their proxies and the database; names are looked up now.
+
+    Args:
+        allowed: where else connections may go.
+    Raises:
+        ConfigError: there is no pool, or a proxy or the database has no address.
+    """
+    if not pools:
+        raise ConfigError(
+            "no pool is declared, so there is nothing to guard",
+            hint="docs/configuration.md shows how, under [[egress.pool]].",
+        )
+    sources = [source for pool in pools for source in pool.sources]
+    proxies: set[tuple[str, int]] = set()
+    for source in sources:
+        if source.via.local is None:
+            proxies |= await _proxy_endpoints(source)
+    openings = [
+        *(Opening(ip_network(address), port, "proxy") for address, port in sorted(proxies)),
+        *(
+            Opening(ip_network(address), port, "database")
+            for address, port in sorted(await database_endpoints(database_url))
+        ),
+        *allowed,
+    ]
+    local = (source.via.local for source in sources)
+    return Guard(uid, user, tuple(dict.fromkeys(a for a in local if a is not None)), tuple(openings), drop)
+
+
+async def _proxy_endpoints(source: SourceConfig) -> set[tuple[str, int]]:
+    via = source.via
+    try:
+        return {(str(address), via.port) for address in await SharedResolver()(via.host, via.port, timeout_s=5.0)}
+    except NetworkError as e:
+        raise ConfigError(
+            f"the proxy of the source {source.name} cannot be found: {e.message}", hint="Check the source's `via`."
         ) from e
 
 

@@ -79,6 +79,11 @@ def reachable(addresses: Sequence[IPAddress], pool: PoolConfig) -> list[IPAddres
     return [address for pair in zip_longest(first, other) for address in pair if address is not None]
 
 
+def pinned(wanted: str, addresses: list[IPAddress]) -> list[IPAddress]:
+    """The address that is wanted alone, if it is one of these; else all of them."""
+    return [address for address in addresses if str(address) == wanted] or addresses
+
+
 def choose(
     pool: PoolConfig, *, family: int, application_id: str, subject: str, subset: int, assigned: str | None
 ) -> tuple[SourceConfig, str]:

@@ -55,6 +55,7 @@ class Dial:
     Attributes:
         host: as the user wrote it: a name, or an address in any spelling that the resolver takes.
         tls: TLS from the first byte; STARTTLS is the protocol's own business, on the open stream.
+        remote: the one of the name's addresses that is dialled, as long as it is one of them.
     """
 
     traffic: Traffic
@@ -63,6 +64,7 @@ class Dial:
     host: str
     port: int
     tls: bool
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,12 @@ class EventType(StrEnum):
     GRANT_UPDATED = "grant.updated"
     GRANT_EXPIRED = "grant.expired"
     GRANT_DELETED = "grant.deleted"
+    #: nothing is dialled for it any more, until it is started
+    GRANT_STOPPED = "grant.stopped"
+    #: it is synchronised again
+    GRANT_STARTED = "grant.started"
+    #: its connections leave from another environment now
+    GRANT_MOVED = "grant.moved"
     MESSAGE_CREATED = "message.created"
     MESSAGE_UPDATED = "message.updated"
     MESSAGE_DELETED = "message.deleted"

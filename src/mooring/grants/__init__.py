@@ -6,17 +6,23 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 """
 
 from mooring.grants.attempt import Attempt
+from mooring.grants.errors import Stopped, TooEarly
 from mooring.grants.feature import Feature
+from mooring.grants.handover import Handover
 from mooring.grants.keys import Keys
+from mooring.grants.placement import MovePolicy, Placements
 from mooring.grants.repository import (
     GrantQuery,
     Tally,
     by_ids,
     forget_codes,
+    seen,
     set_failure_told,
+    set_seen,
     set_status,
     set_sync_health,
 )
+from mooring.grants.seen import ServerSeen, look
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.settings import (
@@ -37,9 +43,9 @@ from mooring.grants.types import (
     Server,
     Settings,
     TlsMode,
-    require_valid,
+    require_running,
 )
-from mooring.grants.verify import calendar_attempt
+from mooring.grants.verify import calendar_attempt, verify_caldav, verify_smtp
 from mooring.grants.ways import Way, way_of, way_to_authenticate
 
 __all__ = [
@@ -55,25 +61,36 @@ __all__ = [
     "GrantQuery",
     "GrantStatus",
     "Grants",
+    "Handover",
     "Keys",
+    "MovePolicy",
+    "Placements",
     "Server",
+    "ServerSeen",
     "Sessions",
     "Settings",
+    "Stopped",
     "Tally",
     "TlsMode",
+    "TooEarly",
     "Way",
     "as_request",
     "attempt_at",
     "by_ids",
     "calendar_attempt",
     "forget_codes",
+    "look",
     "mail_domain",
     "parse_settings",
-    "require_valid",
+    "require_running",
+    "seen",
     "set_failure_told",
+    "set_seen",
     "set_status",
     "set_sync_health",
     "settings_as_api",
+    "verify_caldav",
+    "verify_smtp",
     "way_of",
     "way_to_authenticate",
 ]

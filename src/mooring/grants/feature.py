@@ -1,25 +1,47 @@
-"""The feature, static addresses outside authentication: asked for, decided, and the grants placed by it (spec S8)."""
+"""The feature, static addresses outside authentication: asked for, decided, and the accounts moved by it (spec S8)."""
 
 from collections.abc import Callable
 from functools import partial
 
 from mooring.applications import Application, Applications, StaticIps, StaticIpsChange, asked, decided
-from mooring.config import Kind
+from mooring.config import Kind, MigrationMode
+from mooring.errors import Conflict, NotFound
 from mooring.grants import repository
-from mooring.jobs import LeaseKind, hold, offer
-from mooring.store import Database
+from mooring.grants.placement import Placements
+from mooring.ids import new_id
+from mooring.jobs import LeaseKind, withdraw
+from mooring.moves import (
+    Batch,
+    BatchState,
+    MoveState,
+    MoveStep,
+    advance,
+    batches,
+    begin_batch,
+    lock_batch,
+    of_batch,
+    open_in_application,
+    set_batch_state,
+)
+from mooring.store import Connection, Database
+
+BATCHES = 20
+"""Batches of one application that are shown."""
+
+_BACK = {Kind.STATIC: Kind.DYNAMIC, Kind.DYNAMIC: Kind.STATIC}
 
 
 class Feature:
-    """Switches the feature for applications.
+    """Switches the feature for applications, and moves their accounts by it.
 
     Args:
         self_serve: whether an application that asks has it; else an operator decides (policy ``static_ips``).
     """
 
-    def __init__(self, db: Database, applications: Applications, *, self_serve: bool) -> None:
+    def __init__(self, db: Database, applications: Applications, placements: Placements, *, self_serve: bool) -> None:
         self._db = db
         self._applications = applications
+        self._placements = placements
         self._self_serve = self_serve
 
     async def ask(self, application_id: str, *, by: str = "application", note: str = "") -> Application:
@@ -36,10 +58,10 @@ class Feature:
 
     async def decide(
         self, application_id: str, wanted: StaticIps, *, by: str, note: str = ""
-    ) -> tuple[Application, list[str]]:
+    ) -> tuple[Application, int]:
         """An operator says on, off or denied.
 
-        Returns: the application, and the grants that were placed anew.
+        Returns: the application, and how many of its accounts begin to move by it.
         Raises:
             NotFound.
             Conflict: there is no request to deny.
@@ -50,18 +72,102 @@ class Feature:
         """Who changed the state, when and why; oldest first."""
         return await self._applications.static_ips_changes(application_id)
 
+    async def batches(self, application_id: str) -> list[Batch]:
+        """The moves of the application's accounts that were begun together, and how far they are; the latest first."""
+        return await batches(self._db, application_id, BATCHES)
+
+    async def pause(self, application_id: str, batch_id: str) -> None:
+        """Give no more turns to a batch; what is under way is finished.
+
+        Raises:
+            NotFound.
+            Conflict: it was rolled back.
+        """
+        await self._switch(application_id, batch_id, BatchState.PAUSED)
+
+    async def resume(self, application_id: str, batch_id: str) -> None:
+        """Give turns to a batch again. Raises: as ``pause``."""
+        await self._switch(application_id, batch_id, BatchState.RUNNING)
+
+    async def roll_back(self, application_id: str, batch_id: str, *, by: str) -> int:
+        """Call back what waits, and move back what has moved; returns how many accounts move back.
+
+        The feature stays as it is: it is the entitlement, and the placements are what was rolled back.
+
+        Raises:
+            NotFound.
+            Conflict: it was rolled back already.
+        """
+        async with self._db.transaction() as tx:
+            application = await self._applications.hold(tx, application_id)
+            await self._lock(tx, application_id, batch_id)
+            await set_batch_state(tx, application_id, batch_id, BatchState.ROLLED_BACK)
+            moves = await of_batch(tx, application_id, batch_id)
+            for move in moves:
+                await withdraw(tx, LeaseKind.MOVE, move.grant_id)
+            moves = await of_batch(tx, application_id, batch_id)
+            for move in moves:
+                if not move.state.is_end:
+                    await advance(tx, move, MoveStep.CALLED_OFF, why=f"by {by}")
+            back = {m.grant_id for m in moves if m.state in {MoveState.DONE, MoveState.SETTLING}}
+            kind = _BACK[moves[0].target] if moves else Kind.DYNAMIC
+            return await self._begin(tx, application, kind, by=f"{by} (rolls back {batch_id})", only=back)
+
     async def _change(
         self, application_id: str, rule: Callable[[StaticIps], StaticIps], *, by: str, note: str
-    ) -> tuple[Application, list[str]]:
-        """Change the state and place the grants accordingly, in one transaction.
+    ) -> tuple[Application, int]:
+        """Change the state and begin to move the accounts accordingly, in one transaction.
 
-        The leases change scope with the placements, so whoever holds a mailbox loses it in the same moment.
+        Where accounts move in two steps, switching on moves none: each moves by its own authentications (S9).
         """
         async with self._db.transaction() as tx:
             application = await self._applications.change_static_ips(tx, application_id, rule, by=by, note=note)
             kind = Kind.STATIC if application.feature_on else Kind.DYNAMIC
-            await hold(tx, LeaseKind.MAILBOX, await repository.not_in(tx, application_id, kind))
-            moved = await repository.place(tx, application_id, kind)
-            for grant_id in moved:
-                await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))
-        return application, moved
+            await self._call_off(tx, application, kind, by=by)
+            mode = self._placements.policy.mode_of(application)
+            if kind is Kind.STATIC and mode is MigrationMode.STAGED:
+                return application, 0
+            return application, await self._begin(tx, application, kind, by=by)
+
+    async def _begin(
+        self, tx: Connection, application: Application, kind: Kind, *, by: str, only: set[str] | None = None
+    ) -> int:
+        """Begin to move the accounts that are elsewhere and are not being moved; returns how many.
+
+        Args:
+            only: of these alone; None: of all.
+        """
+        accounts = await repository.to_be_moved(tx, application.id, str(kind))
+        accounts = [account for account in accounts if only is None or account[0] in only]
+        if accounts:
+            await begin_batch(tx, application.id, new_id(), application.environment(kind), accounts, by)
+        return len(accounts)
+
+    async def _call_off(self, tx: Connection, application: Application, kind: Kind, *, by: str) -> None:
+        """End every move that leads elsewhere. Who was stopped for one runs again."""
+        for move in await open_in_application(tx, application.id):
+            if move.target is not kind and not move.dry_run:
+                await withdraw(tx, LeaseKind.MOVE, move.grant_id)
+        for move in await open_in_application(tx, application.id):
+            if move.target is not kind and not move.dry_run:
+                await advance(tx, move, MoveStep.CALLED_OFF, why=f"static IPs were switched by {by}")
+                if move.mode is MigrationMode.STAGED:
+                    await self._placements.run_in(tx, application, move.grant_id, kind)
+
+    async def _switch(self, application_id: str, batch_id: str, state: BatchState) -> None:
+        async with self._db.transaction() as tx:
+            await self._lock(tx, application_id, batch_id)
+            await set_batch_state(tx, application_id, batch_id, state)
+
+    async def _lock(self, tx: Connection, application_id: str, batch_id: str) -> None:
+        """See to it that nobody else changes the batch.
+
+        Raises:
+            NotFound.
+            Conflict: it was rolled back.
+        """
+        state = await lock_batch(tx, application_id, batch_id)
+        if state is None:
+            raise NotFound(f"The application has no batch {batch_id!r}.", hint="`mooring app moves` lists them.")
+        if state is BatchState.ROLLED_BACK:
+            raise Conflict(f"The batch {batch_id} was rolled back.", hint="Switch static IPs again to move anew.")

@@ -1,19 +1,21 @@
 """The grants' tables."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from mooring.config import Generation, Kind
+from mooring.grants.seen import ServerSeen
 from mooring.grants.types import Grant, GrantStatus, Settings, SyncHealth
 from mooring.store import Connection, Database, in_batches
 
 _SELECT = """
 SELECT g.id, g.application_id, a.generation, a.region, a.static_ips = 'on' AS feature_on, g.provider, g.email,
        g.mail_domain, g.subject, g.environment, g.status, g.settings, g.name, g.state, g.scope, g.user_agent, g.ip,
-       g.sync_error, g.synced_at, g.created_at, g.updated_at
+       g.sync_error, g.synced_at, g.stopped_at, g.landmarks, g.created_at, g.updated_at,
+       (SELECT m.due_at FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL) AS start_due_at
 FROM grants g JOIN applications a ON a.id = g.application_id
 """
 
@@ -55,6 +57,8 @@ def _grant(row: Any) -> Grant:
     fields["status"] = GrantStatus(row["status"])
     fields["settings"] = msgspec.convert(row["settings"], Settings)
     fields["scope"] = tuple(row["scope"])
+    if row["landmarks"] is not None:
+        fields["landmarks"] = {folder: (validity, uid) for folder, (validity, uid) in row["landmarks"].items()}
     return Grant(**fields)
 
 
@@ -119,10 +123,34 @@ async def insert(tx: Connection, values: dict[str, Any]) -> None:
     await tx.execute(f"INSERT INTO grants ({columns}) VALUES ({places})", *values.values())
 
 
-async def placement(tx: Connection, grant_id: str) -> Kind | None:
-    """Where the grant is placed, which stays so until the transaction ends; None when it is gone."""
-    found = await tx.fetchval("SELECT environment FROM grants WHERE id = $1 FOR UPDATE", grant_id)
-    return Kind(found) if found is not None else None
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a grant is placed, whether it runs, and the version of all that a session is made from."""
+
+    environment: Kind
+    is_stopped: bool
+    updated_at: datetime
+
+
+async def placed(tx: Connection, grant_id: str) -> Placed | None:
+    """How the grant is placed, which stays so until the transaction ends; None when it is gone."""
+    row = await tx.fetchrow("SELECT environment, stopped_at, updated_at FROM grants WHERE id = $1 FOR UPDATE", grant_id)
+    return Placed(Kind(row["environment"]), row["stopped_at"] is not None, row["updated_at"]) if row else None
+
+
+async def place(tx: Connection, grant_id: str, environment: str) -> None:
+    """Write where the grant is placed; a failure that was seen from the other place says nothing any more."""
+    await tx.execute(
+        """UPDATE grants SET environment = $2, updated_at = clock_timestamp(),
+                  sync_error = CASE WHEN status = 'valid' THEN NULL ELSE sync_error END
+           WHERE id = $1""",
+        grant_id, environment,
+    )  # fmt: skip
+
+
+async def set_stopped(tx: Connection, grant_id: str, at: datetime | None) -> None:
+    """Write since when the grant is stopped; None: it runs."""
+    await tx.execute("UPDATE grants SET stopped_at = $2, updated_at = clock_timestamp() WHERE id = $1", grant_id, at)
 
 
 async def reauthenticate(tx: Connection, grant_id: str, values: dict[str, Any]) -> None:
@@ -151,22 +179,16 @@ async def sealed(db: Database, grant_id: str) -> tuple[bytes, bytes] | None:
     return (row["credentials"], row["data_key"]) if row else None
 
 
-async def not_in(tx: Connection, application_id: str, environment: str) -> list[str]:
-    """The application's grants that are placed elsewhere."""
+async def to_be_moved(tx: Connection, application_id: str, environment: str) -> list[tuple[str, str]]:
+    """The application's grants that are placed elsewhere and are not being moved: each with its mail server."""
     rows = await tx.fetch(
-        "SELECT id FROM grants WHERE application_id = $1 AND environment <> $2", application_id, environment
-    )
-    return [row["id"] for row in rows]
-
-
-async def place(tx: Connection, application_id: str, environment: str) -> list[str]:
-    """Place every grant of the application in this environment; returns those that moved."""
-    rows = await tx.fetch(
-        """UPDATE grants SET environment = $2, updated_at = now()
-           WHERE application_id = $1 AND environment <> $2 RETURNING id""",
+        """SELECT g.id, lower(g.settings -> 'imap' ->> 'host') AS server FROM grants g
+           WHERE g.application_id = $1 AND g.environment <> $2
+             AND NOT EXISTS (SELECT FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL)
+           ORDER BY g.created_at, g.id""",
         application_id, environment,
     )  # fmt: skip
-    return [row["id"] for row in rows]
+    return [(row["id"], row["server"]) for row in rows]
 
 
 async def set_status(tx: Connection, grant_id: str, status: str) -> bool:
@@ -196,6 +218,29 @@ async def set_sync_health(tx: Connection, grant_id: str, error: dict[str, Any] |
 async def set_failure_told(tx: Connection, grant_id: str) -> None:
     """Write that ``sync.failed`` is told in this transaction; see ``SyncHealth.failure_told``."""
     await tx.execute("UPDATE grants SET failure_told = true WHERE id = $1", grant_id)
+
+
+async def seen(db: Database, grant_id: str) -> ServerSeen | None:
+    """The mail server as the last session that synchronised found it; None when there has been none."""
+    row = await db.fetchrow(
+        "SELECT remote, certificate_key, capabilities, uid_validity FROM servers_seen WHERE grant_id = $1", grant_id
+    )
+    return (
+        ServerSeen(row["remote"], row["certificate_key"], tuple(row["capabilities"]), row["uid_validity"])
+        if row
+        else None
+    )
+
+
+async def set_seen(tx: Connection, grant_id: str, server: ServerSeen) -> None:
+    """Keep how the mail server looks."""
+    await tx.execute(
+        """INSERT INTO servers_seen (grant_id, remote, certificate_key, capabilities, uid_validity)
+           VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (grant_id) DO UPDATE SET remote = excluded.remote, certificate_key = excluded.certificate_key,
+               capabilities = excluded.capabilities, uid_validity = excluded.uid_validity, seen_at = now()""",
+        grant_id, server.remote, server.certificate_key, list(server.capabilities), server.uid_validity,
+    )  # fmt: skip
 
 
 async def insert_token(tx: Connection | Database, token_hash: bytes, grant_id: str) -> None:

@@ -4,19 +4,23 @@ from datetime import timedelta
 from typing import Any
 
 from mooring.applications import Application, Applications
+from mooring.clock import Clock
 from mooring.egress import release_sources, resume_sources
 from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.keys import Keys
+from mooring.grants.placement import Placements
+from mooring.grants.placing import Placing, known_account, new_account
 from mooring.grants.repository import GrantQuery, Tally
 from mooring.grants.sessions import Sessions
 from mooring.grants.settings import as_request, mail_domain, parse_settings, require_passwords, subject_of
-from mooring.grants.types import ConnectRequest, Grant, Settings
-from mooring.grants.verify import verify
+from mooring.grants.types import ConnectRequest, Grant
+from mooring.grants.verify import Verified, verify
 from mooring.grants.ways import way_to_authenticate
 from mooring.ids import new_id, new_secret
 from mooring.jobs import LeaseKind, hold, offer, withdraw
+from mooring.moves import open_of
 from mooring.store import Connection, Database, ObjectStore
 from mooring.vault import hash_api_key
 
@@ -28,13 +32,22 @@ class Grants:
     """Connects accounts and keeps what is known of them."""
 
     def __init__(
-        self, db: Database, objects: ObjectStore, keys: Keys, sessions: Sessions, applications: Applications
+        self,
+        db: Database,
+        objects: ObjectStore,
+        keys: Keys,
+        sessions: Sessions,
+        applications: Applications,
+        placements: Placements,
+        clock: Clock,
     ) -> None:
         self._db = db
         self._objects = objects
         self._keys = keys
         self._sessions = sessions
         self._applications = applications
+        self._placements = placements
+        self._clock = clock
 
     async def connect(self, application: Application, request: ConnectRequest) -> tuple[Grant, bool]:
         """Verify the account's servers, then make its grant, or authenticate the one it has anew.
@@ -45,24 +58,54 @@ class Grants:
         Returns: the grant, and whether it is new.
         Raises:
             ProviderFailure, EgressError, TargetNotAllowed: and then no grant exists that did not before.
+            TooEarly: the account moves to static addresses in two steps, and it is not time for the second (S12).
         """
         if request.provider != "imap":
             raise InvalidRequest(f"Accounts of the provider {request.provider!r} cannot be connected; use 'imap'.")
         domain = mail_domain(request.settings.imap.host)
         subject = subject_of(application.id, request.email, domain, request.settings.imap.username)
+        stops = await self._foresee(application, subject)
         way = way_to_authenticate(application, subject)
-        settings = await verify(self._sessions, way, request.settings, request.credentials)
+        verified = await verify(self._sessions, way, request.settings, request.credentials, landmarks=stops)
         async with self._db.transaction() as tx:
             # Verifying took seconds in which the feature may have been switched: the grant is placed as it is now.
             application = await self._applications.hold(tx, application.id)
-            grant_id = await repository.by_subject(tx, subject)
-            created = grant_id is None or not await hold(tx, LeaseKind.MAILBOX, [grant_id])
-            if grant_id is None or created:
-                grant_id = new_id()
-                await self._insert(tx, application, grant_id, domain, subject, request, settings)
+            known, placing = await self._placing(tx, application, subject)
+            grant_id = known or new_id()
+            if known is None:
+                await self._insert(tx, application, grant_id, domain, subject, request, verified, placing)
             else:
-                await self._reauthenticate(tx, application, grant_id, request, settings)
-        return await self.get(grant_id), created
+                await self._reauthenticate(tx, application, grant_id, request, verified)
+            server = request.settings.imap.host.lower()
+            await self._placements.by_authentication(tx, application, grant_id, server, placing)
+        return await self.get(grant_id), known is None
+
+    async def _foresee(self, application: Application, subject: str) -> bool:
+        """Whether the account is going to stop by this authentication, asked before anything is dialled.
+
+        Raises:
+            TooEarly.
+        """
+        async with self._db.transaction() as tx:
+            return (await self._placing(tx, application, subject))[1].stops
+
+    async def _placing(self, tx: Connection, application: Application, subject: str) -> tuple[str | None, Placing]:
+        """The grant of this identity, which nobody changes until the transaction ends, and where it is placed now.
+
+        Raises:
+            TooEarly.
+        """
+        feature_on, mode = application.feature_on, self._placements.policy.mode_of(application)
+        known = await repository.by_subject(tx, subject)
+        if known is not None:
+            await hold(tx, LeaseKind.MAILBOX, [known])
+            placed = await repository.placed(tx, known)
+            if placed is not None:
+                move = await open_of(tx, known)
+                return known, known_account(
+                    feature_on=feature_on, mode=mode, current=placed.environment, move=move, now=self._clock.now()
+                )
+        return None, new_account(feature_on=feature_on, mode=mode)
 
     async def _insert(
         self,
@@ -72,9 +115,9 @@ class Grants:
         domain: str,
         subject: str,
         request: ConnectRequest,
-        settings: Settings,
+        verified: Verified,
+        placing: Placing,
     ) -> None:
-        placement = application.placement
         await repository.insert(
             tx,
             {
@@ -84,8 +127,9 @@ class Grants:
                 "email": request.email,
                 "mail_domain": domain,
                 "subject": subject,
-                "environment": str(placement),
-                "settings": settings,
+                "environment": str(placing.kind),
+                "settings": verified.settings,
+                "landmarks": verified.landmarks if placing.stops else None,
                 "credentials": self._keys.seal_credentials(grant_id, request.credentials),
                 "data_key": self._keys.new_data_key(grant_id),
                 "name": request.name,
@@ -96,18 +140,16 @@ class Grants:
             },
         )
         await resume_sources(tx, subject)
-        await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(placement)))
         await self._append(tx, application.id, grant_id, EventType.GRANT_CREATED, {"provider": request.provider})
 
     async def _reauthenticate(
-        self, tx: Connection, application: Application, grant_id: str, request: ConnectRequest, settings: Settings
+        self, tx: Connection, application: Application, grant_id: str, request: ConnectRequest, verified: Verified
     ) -> None:
         await repository.reauthenticate(
             tx,
             grant_id,
             {
-                "environment": str(application.placement),
-                "settings": settings,
+                "settings": verified.settings,
                 "credentials": self._keys.seal_credentials(grant_id, request.credentials),
                 "name": request.name,
                 "state": request.state,
@@ -116,7 +158,6 @@ class Grants:
                 "ip": request.ip,
             },
         )
-        await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(application.placement)))
         await self._append(
             tx, application.id, grant_id, EventType.GRANT_UPDATED,
             {"provider": request.provider, "reauthentication_flag": True},
@@ -167,12 +208,13 @@ class Grants:
         changed = await self._changed_servers(application, grant, settings) if settings is not None else None
         async with self._db.transaction() as tx:
             await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            placed = await repository.placement(tx, grant.id)
+            placed = await repository.placed(tx, grant.id)
             if placed is None:
                 raise NotFound(f"This application has no grant {identifier!r}.")
             if changed is not None:
                 await repository.reauthenticate(tx, grant.id, changed)
-                await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(placed)))
+                if not placed.is_stopped:
+                    await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(placed.environment)))
             if scope is not None:
                 await repository.set_scope(tx, grant.id, list(scope))
             await self._append(tx, application.id, grant.id, EventType.GRANT_UPDATED, {"provider": grant.provider})
@@ -195,7 +237,7 @@ class Grants:
             )
         way = way_to_authenticate(application, grant.subject, grant.id)
         return {
-            "settings": await verify(self._sessions, way, settings, credentials),
+            "settings": (await verify(self._sessions, way, settings, credentials)).settings,
             "credentials": self._keys.seal_credentials(grant.id, credentials),
         }
 
@@ -208,6 +250,7 @@ class Grants:
         grant = await self.find(application, identifier)
         async with self._db.transaction() as tx:
             await withdraw(tx, LeaseKind.MAILBOX, grant.id)
+            await withdraw(tx, LeaseKind.MOVE, grant.id)
             if not await repository.delete(tx, application.id, grant.id):
                 raise NotFound(f"This application has no grant {identifier!r}.")
             await release_sources(tx, grant.subject)

@@ -9,6 +9,7 @@ import msgspec
 
 from mooring.config import Generation, Kind
 from mooring.errors import Forbidden
+from mooring.grants.errors import Stopped
 
 
 class TlsMode(StrEnum):
@@ -82,6 +83,10 @@ class Grant:
         environment: the placement. It, not the feature, decides where sync, live and send leave from.
         sync_error: the failure that stops synchronisation now, in the shape of ``provider_error``; or None.
         synced_at: when the mailbox was last seen to be in step.
+        stopped_at: since when nothing is dialled for it; None while it runs.
+        start_due_at: of one that a staged move stopped, when it may be started again.
+        landmarks: folder → (UIDVALIDITY, UIDNEXT) at the first authentication of an account that was stopped by it,
+            by the hexadecimal wire name; what came later is news, and not history.
     """
 
     id: str
@@ -105,6 +110,14 @@ class Grant:
     synced_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    stopped_at: datetime | None = None
+    start_due_at: datetime | None = None
+    landmarks: dict[str, tuple[int, int]] | None = None
+
+    @property
+    def mail_server(self) -> str:
+        """The name of the server that its mail lies on; moves are paced for each."""
+        return self.settings.imap.host.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +155,15 @@ class ConnectRequest:
     ip: str = ""
 
 
-def require_valid(grant: Grant) -> None:
-    """See to it that a password that is known to be wrong is not tried again with each request.
+def require_running(grant: Grant) -> None:
+    """See to it that nothing is dialled for an account that is stopped, nor with a password that is known to be wrong.
 
     Raises:
-        Forbidden: the server refused it; trying on would get an address banned.
+        Stopped: it is stopped.
+        Forbidden: the server refused the password; trying on would get an address banned.
     """
+    if grant.stopped_at is not None:
+        raise Stopped(grant.start_due_at)
     if grant.status is GrantStatus.INVALID:
         raise Forbidden(
             "The mail server no longer accepts this account's credentials.", hint="Authenticate the account again."

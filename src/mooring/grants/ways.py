@@ -10,15 +10,20 @@ from mooring.grants.types import Grant
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What every dial of one piece of work has in common."""
+    """What every dial of one piece of work has in common.
+
+    Attributes:
+        remote: of a server's addresses the one to be dialled, as long as it has it; "" for any.
+    """
 
     traffic: Traffic
     environment: EnvironmentName
     caller: Caller
+    remote: str = ""
 
     def dial(self, host: str, port: int, *, tls: bool) -> Dial:
         """The dial to this server."""
-        return Dial(self.traffic, self.environment, self.caller, host, port, tls)
+        return Dial(self.traffic, self.environment, self.caller, host, port, tls, self.remote)
 
 
 def way_of(grant: Grant, traffic: Traffic) -> Way:

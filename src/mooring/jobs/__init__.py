@@ -4,7 +4,7 @@ It knows nothing of the work itself. Start at ``leases.py``.
 """
 
 from mooring.jobs.keeper import DEFECT_S, Held, Keeper
-from mooring.jobs.leases import Holder, Lease, LeaseKind, fenced
+from mooring.jobs.leases import Holder, Lease, LeaseKind, fence, fenced, take
 from mooring.jobs.repository import forget_dead, hold, nudge, offer, withdraw
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "Keeper",
     "Lease",
     "LeaseKind",
+    "fence",
     "fenced",
     "forget_dead",
     "hold",
     "nudge",
     "offer",
+    "take",
     "withdraw",
 ]

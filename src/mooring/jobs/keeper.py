@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -50,6 +51,16 @@ class Keeper:
         self._tasks: dict[Lease, asyncio.Task[None]] = {}
         self._held: dict[Lease, Held] = {}
         self._nudges: dict[Lease, int] = {}
+        self._stir = asyncio.Event()
+
+    @property
+    def holder_id(self) -> str:
+        """Who holds what is held here."""
+        return self._holder.id
+
+    def look(self) -> None:
+        """Look at once: a lease has just been given to us, or offered."""
+        self._stir.set()
 
     @property
     def held(self) -> list[Held]:
@@ -83,7 +94,10 @@ class Keeper:
                 await self._tend()
             except MooringError as e:
                 log.warning("lease.cannot_claim", kind=str(self._kind), error=str(e))
-            await asyncio.sleep(LOOK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._stir.wait()
+            self._stir.clear()
 
     async def _tend(self) -> None:
         """Start what was won, stop what was lost."""

@@ -35,6 +35,8 @@ class LeaseKind(StrEnum):
     MAILBOX = "mailbox"
     #: a webhook: who holds it delivers to it
     WEBHOOK = "webhook"
+    #: a grant that is to be moved: who holds it proves the new side and takes the mailbox over
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,26 @@ class Holder:
         await repository.leave(self._db, self.id)
 
 
+async def fence(tx: Connection, lease: Lease) -> None:
+    """Keep the lease from changing hands until the transaction ends.
+
+    Raises:
+        LostOwnership: it has changed hands.
+    """
+    if not await repository.lock(tx, lease.kind, lease.subject, lease.generation):
+        raise LostOwnership(f"the lease of {lease.kind} {lease.subject} has moved on")
+
+
+async def take(tx: Connection, kind: LeaseKind, subject: str, *, scope: str, holder: str) -> None:
+    """Hand a lease to this holder, in this scope, from whoever has it.
+
+    Raises:
+        LostOwnership: there is no such lease, or the holder is not alive.
+    """
+    if not await repository.take(tx, kind, subject, scope, holder):
+        raise LostOwnership(f"the lease of {kind} {subject} cannot be taken by {holder}")
+
+
 @asynccontextmanager
 async def fenced(db: Database, lease: Lease) -> AsyncGenerator[Connection]:
     """A transaction in which the lease cannot change hands: the one way in which a holder writes.
@@ -97,6 +119,5 @@ async def fenced(db: Database, lease: Lease) -> AsyncGenerator[Connection]:
         LostOwnership: it has changed hands; nothing was written.
     """
     async with db.transaction() as tx:
-        if not await repository.lock(tx, lease.kind, lease.subject, lease.generation):
-            raise LostOwnership(f"the lease of {lease.kind} {lease.subject} has moved on")
+        await fence(tx, lease)
         yield tx

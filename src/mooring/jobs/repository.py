@@ -71,6 +71,16 @@ async def withdraw(tx: Connection, kind: str, subject: str) -> None:
     await tx.execute("DELETE FROM leases WHERE kind = $1 AND subject = $2", kind, subject)
 
 
+async def take(tx: Connection, kind: str, subject: str, scope: str, holder: str) -> bool:
+    """Give this lease to a holder that is alive, in this scope; False when either is not there."""
+    result = await tx.execute(
+        """UPDATE leases SET scope = $3, holder = $4, generation = generation + 1
+           WHERE kind = $1 AND subject = $2 AND EXISTS (SELECT FROM holders WHERE id = $4 AND expires_at > now())""",
+        kind, subject, scope, holder,
+    )  # fmt: skip
+    return result != "UPDATE 0"
+
+
 async def claim(db: Database, kind: str, scopes: list[str] | None, holder: str, limit: int) -> dict[str, int]:
     """Take free leases, and those of holders that have died; returns generation by subject."""
     rows = await db.fetch(

@@ -122,6 +122,11 @@ class TcpStream:
         """The TLS session, or None while the connection is in clear."""
         return self._writer.get_extra_info("ssl_object")
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The peer's certificate in DER, or None while the connection is in clear."""
+        return None if self.tls is None else self.tls.getpeercert(binary_form=True)
+
     async def receive(self, *, timeout_s: float | None = None) -> bytes:
         with phase(Phase.READ, f"{self._host}:{self._peer.port}"):
             async with asyncio.timeout(timeout_s):

@@ -13,7 +13,7 @@ import structlog
 
 from mooring.clock import Clock
 from mooring.errors import Conflict, InvalidRequest, MooringError
-from mooring.grants import Grant, Keys, Sessions, require_valid
+from mooring.grants import Grant, Keys, Sessions, require_running
 from mooring.ids import new_id
 from mooring.large import beside
 from mooring.mail import MailReader, Message, SpecialUse, find_special
@@ -76,7 +76,7 @@ class Sender:
         """
         if grant.settings.smtp is None:
             raise without_smtp()
-        require_valid(grant)
+        require_running(grant)
         size = weight(submission)
         request = await beside(size, request_hash, submission)
         if idempotency_key is not None and (known := await self._known(grant, idempotency_key, request)):

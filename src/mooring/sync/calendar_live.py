@@ -9,7 +9,7 @@ from mooring.calendars import Calendar, HeldSeries, Series, calendars_of, series
 from mooring.clock import Clock
 from mooring.egress import Traffic
 from mooring.errors import InvalidRequest, ServerRefused
-from mooring.grants import Grant, Keys, Sessions, calendar_attempt, way_of
+from mooring.grants import Grant, Keys, Sessions, calendar_attempt, require_running, way_of
 from mooring.protocols.caldav import CalDavClient, CalendarObject
 from mooring.sync.flights import Flights, question
 
@@ -80,6 +80,7 @@ class LiveCalendars:
         server = grant.settings.caldav
         if server is None:
             raise InvalidRequest("This grant has no calendar server.", hint="Set settings.caldav_url of the grant.")
+        require_running(grant)
         password = (await self._keys.credentials(grant)).caldav_password
         attempt = calendar_attempt(way_of(grant, Traffic.LIVE), server, password)
         try:

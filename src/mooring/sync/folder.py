@@ -35,14 +35,27 @@ NOTHING_DUE: Mapping[int, bool] = MappingProxyType({})
 
 
 class FolderSync:
-    """Keeps one folder in step, over a session that is its own for the time being."""
+    """Keeps one folder in step, over a session that is its own for the time being.
 
-    def __init__(self, client: ImapClient, writer: MailWriter, folder: Folder, means: Means, cuts: Cuts) -> None:
+    Args:
+        landmark: UIDVALIDITY and UIDNEXT before which everything is history; None: whatever a fill finds is.
+    """
+
+    def __init__(
+        self,
+        client: ImapClient,
+        writer: MailWriter,
+        folder: Folder,
+        means: Means,
+        cuts: Cuts,
+        landmark: tuple[int, int] | None = None,
+    ) -> None:
         self._client = client
         self._writer = writer
         self._folder = folder
         self._means = means
         self._cuts = cuts
+        self._landmark = landmark
         self._intake = Intake(client, writer, folder, means, cuts)
         self._highest_uid = 0
 
@@ -92,14 +105,23 @@ class FolderSync:
         if count > LARGEST_FOLDER:
             raise RemoteProtocolError(f"the server claims that there are {count} messages in one folder")
         missing = await gently(wanted.leaving_out(stored))
-        rest, newest = missing.without(await self._writer.passed_over(self._folder)).split(FIRST_BATCH)
+        missing, news = self._parted(missing.without(await self._writer.passed_over(self._folder)))
+        rest, newest = missing.split(FIRST_BATCH)
         await self._intake.take(newest, announce=False)
         if rest:
             with self._means.fills.share() as place:
                 await self._take_place(place)
                 await self._intake.take(rest, announce=False)
+        if news:
+            await self._intake.take(news, announce=True)
         if stored:
             await self._compare(stored)
+
+    def _parted(self, missing: UidSet) -> tuple[UidSet, UidSet]:
+        """What of this is history, and what came since the account's first authentication."""
+        if self._landmark is None or self._landmark[0] != self._folder.uid_validity:
+            return missing, UidSet()
+        return missing.parted_at(self._landmark[1])
 
     async def _take_place(self, place: Share) -> None:
         turn = asyncio.create_task(place.take(1))

@@ -10,7 +10,7 @@ import msgspec
 
 from mooring.clock import Clock
 from mooring.egress import Traffic
-from mooring.grants import Attempt, Grant, Keys, Sessions, attempt_at, require_valid, way_of
+from mooring.grants import Attempt, Grant, Keys, Sessions, attempt_at, require_running, way_of
 from mooring.mail import (
     Folder,
     Message,
@@ -81,7 +81,7 @@ class LiveReader:
             Forbidden: the server is known to refuse the grant's credentials.
             ProviderFailure, EgressError, TargetNotAllowed.
         """
-        require_valid(grant)
+        require_running(grant)
 
         async def work(client: ImapClient, attempt: Attempt) -> list[Folder]:
             attempt.stage = "list"
@@ -91,7 +91,7 @@ class LiveReader:
 
     async def messages(self, grant: Grant, wire_name: bytes = INBOX) -> Look:
         """The newest messages of a folder. Raises: as ``folders``."""
-        require_valid(grant)
+        require_running(grant)
 
         async def work(client: ImapClient, attempt: Attempt) -> tuple[deque[FetchedMessage], bool]:
             attempt.stage = "fetch"

@@ -11,8 +11,8 @@ import structlog
 from mooring.clock import Clock
 from mooring.egress import Traffic
 from mooring.errors import LostOwnership, MooringError, NotFound, RemoteProtocolError, ServerRefused
-from mooring.grants import Attempt, Grant, Keys, Sessions, way_of
-from mooring.jobs import Lease
+from mooring.grants import Attempt, Grant, Keys, Sessions, look, set_seen, way_of
+from mooring.jobs import Lease, fenced
 from mooring.mail import Folder, MailWriter, SpecialUse, find_special, folders_of
 from mooring.protocols.imap import ImapClient, MailboxStatus
 from mooring.store import Database, ObjectStore
@@ -22,6 +22,7 @@ from mooring.sync.folder import NOTHING_DUE, FolderSync
 from mooring.sync.folders import in_order
 from mooring.sync.health import Health, is_refused_login
 from mooring.sync.intake import Cuts
+from mooring.sync.openings import Opened, Openings
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class MailboxSync:
         lease: Lease,
         window: timedelta,
         means: Means,
+        openings: Openings,
     ) -> None:
         self._db = db
         self._objects = objects
@@ -71,6 +73,7 @@ class MailboxSync:
         self._lease = lease
         self._window = window
         self._means = means
+        self._openings = openings
         self._health = Health(db, clock, grant, lease)
         self._cuts = Cuts()
         self._waiting: asyncio.Future[object] | None = None
@@ -106,21 +109,35 @@ class MailboxSync:
         """One connection's life, which only an exception ends."""
         self._was_in_step = False
         key = await self._keys.data_key(self._grant)
-        credentials = await self._keys.credentials(self._grant)
         writer = MailWriter(self._db, self._objects, self._clock, self._grant, self._lease, key)
-        way = way_of(self._grant, Traffic.SYNC)
-        client, attempt, _ = await self._sessions.imap(way, self._grant.settings.imap, credentials.imap_password)
+        opened = self._openings.take(self._grant.id) or await self._open()
+        client, attempt = opened.client, opened.attempt
         try:
             with attempt.reported():
                 if {"QRESYNC", "ENABLE"} <= await client.capabilities():
                     await client.enable("QRESYNC")
                 await writer.remove_strays()
                 await self._pass(client, attempt, writer)
+                await self._remember(client, writer)
                 while True:
                     await self._wait(client, attempt, writer)
                     await self._pass(client, attempt, writer)
         finally:
             await client.aclose()
+
+    async def _open(self) -> Opened:
+        """A session of our own; after a move there is one already, that was opened to prove it."""
+        credentials = await self._keys.credentials(self._grant)
+        way = way_of(self._grant, Traffic.SYNC)
+        client, attempt, _ = await self._sessions.imap(way, self._grant.settings.imap, credentials.imap_password)
+        return Opened(client, attempt)
+
+    async def _remember(self, client: ImapClient, writer: MailWriter) -> None:
+        """Keep how the server looks, for a move to hold the other side against."""
+        inbox = find_special(await writer.folders(), SpecialUse.INBOX)
+        server = await look(client, inbox.uid_validity if inbox else None)
+        async with fenced(self._db, self._lease) as tx:
+            await set_seen(tx, self._grant.id, server)
 
     async def _pass(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
         """Bring every folder in step; those whose counters did not move need no look.
@@ -225,7 +242,8 @@ class MailboxSync:
         since = (self._clock.now() - self._window).date()
         client.take_events()  # they speak of the mailbox that was selected until now, which is compared anyway
         try:
-            return await FolderSync(client, writer, folder, self._means, self._cuts).run(since, due)
+            landmark = (self._grant.landmarks or {}).get(folder.wire_name.hex())
+            return await FolderSync(client, writer, folder, self._means, self._cuts, landmark).run(since, due)
         except ServerRefused as e:
             await self._refused(writer, folder, e)
             return None

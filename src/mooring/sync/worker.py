@@ -7,20 +7,23 @@ from datetime import timedelta
 import structlog
 
 from mooring.clock import Clock
-from mooring.grants import Grant, Keys, Sessions, by_ids
+from mooring.grants import Grant, Handover, Keys, Sessions, by_ids
 from mooring.jobs import DEFECT_S, Held, Holder, Keeper, Lease, LeaseKind
 from mooring.store import Database, ObjectStore
 from mooring.sync.budget import Means
 from mooring.sync.calendars import CalendarSync
 from mooring.sync.mailbox import MailboxSync
+from mooring.sync.moving import Mover
+from mooring.sync.openings import Openings
 
 log = structlog.get_logger()
 
 
 class Worker:
-    """Holds mailboxes, and keeps them in step.
+    """Holds mailboxes, keeps them in step, and carries out their moves into its environments.
 
     Args:
+        lease: how long this process may be silent before what it holds is taken over.
         environments: those that this process leaves by; None for all.
         window: how far back mail is copied.
     """
@@ -32,8 +35,9 @@ class Worker:
         keys: Keys,
         sessions: Sessions,
         clock: Clock,
-        holder: Holder,
+        handover: Handover,
         *,
+        lease: timedelta,
         environments: Sequence[str] | None,
         window: timedelta,
     ) -> None:
@@ -44,11 +48,18 @@ class Worker:
         self._clock = clock
         self._window = window
         self._means = Means()
-        self._keeper = Keeper(holder, LeaseKind.MAILBOX, scopes=environments, take_up=self._take_up)
+        self._openings = Openings()
+        self._keeper = Keeper(Holder(db, lease), LeaseKind.MAILBOX, scopes=environments, take_up=self._take_up)
+        self._mover = Mover(
+            db, keys, sessions, handover, self._openings,
+            holder=Holder(db, lease), mailboxes=self._keeper, environments=environments,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Work until cancelled; then give everything back."""
-        await self._keeper.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keeper.run())
+            group.create_task(self._mover.run())
 
     async def _take_up(self, leases: Sequence[Lease]) -> Mapping[Lease, Held]:
         by_grant = {lease.subject: lease for lease in leases}
@@ -66,6 +77,7 @@ class Worker:
             lease=lease,
             window=self._window,
             means=self._means,
+            openings=self._openings,
         )
         server = grant.settings.caldav
         if server is None:

@@ -142,6 +142,18 @@ _ENTRIES = (
         {"code": 25013, **_GRANT},
     ),
     Entry(
+        EventType.GRANT_STOPPED, Subject.GRANT, "An account was stopped: nothing is dialled for it until it starts.",
+        SYSTEM, _GRANT, ours=True, v2="account.stopped",
+    ),
+    Entry(
+        EventType.GRANT_STARTED, Subject.GRANT, "An account that was stopped is synchronised again.", SYSTEM, _GRANT,
+        ours=True, v2="account.running",
+    ),
+    Entry(
+        EventType.GRANT_MOVED, Subject.GRANT, "An account's connections leave from another environment now.", SYSTEM,
+        {**_GRANT, "environment": "static"}, ours=True,
+    ),
+    Entry(
         EventType.MESSAGE_CREATED, Subject.MESSAGE, "A message arrived, or was sent, since the account was connected.",
         "/{provider}/emails/realtime", _MESSAGE, v2="message.created",
     ),

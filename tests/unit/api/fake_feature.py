@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from mooring.applications import Application, StaticIps, StaticIpsChange
 from mooring.config import Generation
+from mooring.moves import Batch
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -23,3 +24,6 @@ class FakeFeature:
 
     async def changes(self, application_id: str, /) -> list[StaticIpsChange]:
         return [StaticIpsChange(AT, StaticIps.OFF, StaticIps.REQUESTED, "application", "why")]
+
+    async def batches(self, application_id: str, /) -> list[Batch]:
+        return []

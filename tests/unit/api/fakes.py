@@ -18,6 +18,8 @@ from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Serve
 from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
 from mooring.send import Submission
 from tests.unit.api.fake_feature import FakeFeature
+from tests.unit.api.fake_guard import FakeGuard
+from tests.unit.api.fake_placements import FakePlacements
 from tests.unit.api.fake_webhooks import FakeWebhooks
 
 V3_KEY = "v3-key"
@@ -361,11 +363,13 @@ class World:
     grants: FakeGrants = field(default_factory=FakeGrants)
     mailbox: FakeMailbox = field(default_factory=FakeMailbox)
     calendars: FakeCalendars = field(default_factory=FakeCalendars)
+    placements: FakePlacements = field(default_factory=FakePlacements)
     feature: FakeFeature = field(default_factory=FakeFeature)
     sender: FakeSender = field(default_factory=FakeSender)
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
+    guard: FakeGuard = field(default_factory=FakeGuard)
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -381,6 +385,7 @@ class World:
         return Services(
             applications=self.applications,
             grants=self.grants,
+            placements=self.placements,
             feature=self.feature,
             mailbox=self.mailbox,
             calendars=self.calendars,
@@ -389,6 +394,7 @@ class World:
             ledger=self.ledger,
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
+            guard=self.guard,
             clock=SystemClock(),
             ready=ready,
         )

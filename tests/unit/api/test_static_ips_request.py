@@ -19,6 +19,7 @@ async def test_a_v3_application_asks_and_looks(world: World, v3: httpx.AsyncClie
         "state": "requested",
         "message": "The operator has been asked and has not decided yet.",
         "changes": [{"at": NOW_S, "before": "off", "after": "requested", "by": "application", "note": "why"}],
+        "moves": [],
     }
     assert (await v3.post(REQUEST)).status_code == 200
     assert world.feature.asked[-1] == ("app-v3", "")

@@ -195,4 +195,10 @@ async def test_an_empty_download_is_still_an_answer(world: World, v3: httpx.Asyn
 async def test_a_grant_with_a_failing_sync_says_so(world: World, v3: httpx.AsyncClient) -> None:
     world.grants.found = replace(world.grants.found, sync_error={"stage": "connect"})
     found = (await v3.get("/v3/grants/g1")).json()["data"]
-    assert found["sync"] == {"state": "failing", "synced_at": 1769860800, "error": {"stage": "connect"}}
+    assert found["sync"] == {
+        "state": "failing",
+        "synced_at": 1769860800,
+        "error": {"stage": "connect"},
+        "stopped_at": None,
+        "start_due_at": None,
+    }

@@ -11,6 +11,7 @@ from mooring.api import create_app
 from mooring.api.queries import write_token
 from mooring.applications import Application, StaticIps
 from mooring.calendars import EventQuery
+from mooring.egress import GuardMode, GuardState
 from mooring.grants import GrantQuery
 from tests.unit.api.fakes import NOW, NOW_S, PASSWORD, V3_KEY, FakeAllowlist, FakeList, World
 
@@ -63,7 +64,13 @@ async def test_grants_are_listed(world: World, v3: httpx.AsyncClient) -> None:
     )
     body = answer.json()
     assert (body["limit"], body["offset"], body["next_cursor"]) == (5, 2, None)
-    assert body["data"][0]["sync"] == {"state": "ok", "synced_at": NOW_S, "error": None}
+    assert body["data"][0]["sync"] == {
+        "state": "ok",
+        "synced_at": NOW_S,
+        "error": None,
+        "stopped_at": None,
+        "start_due_at": None,
+    }
     expected = GrantQuery(
         limit=5, offset=2, email="a@b.c", provider="imap", status="invalid", since=1, before=2,
         sort_by="updated_at", descending=False,
@@ -242,6 +249,22 @@ async def test_metrics_count_by_route_never_by_id(v3: httpx.AsyncClient) -> None
     assert 'route="/v3/grants/{identifier}/messages/{message_id}",status="200"' in text
     assert 'route="unmatched",status="404"' in text
     assert "somewhere" not in text
+
+
+async def test_metrics_tell_leaks_only_when_the_kernel_is_known_to_count_them(
+    world: World, anybody: httpx.AsyncClient
+) -> None:
+    for mode in (GuardMode.UNWATCHED, GuardMode.SILENT, GuardMode.NOT_APPLIED):
+        world.guard.state = GuardState(mode)
+        text = (await anybody.get("/metrics")).text
+        assert f'mooring_egress_guard{{mode="{mode}"}} 1.0' in text
+        assert "mooring_egress_leaks" not in text
+    for leaks in (0, 3):
+        world.guard.state = GuardState(GuardMode.COUNTING, leaks=leaks)
+        text = (await anybody.get("/metrics")).text
+        assert 'mooring_egress_guard{mode="counting"} 1.0' in text
+        assert text.count("mooring_egress_guard{") == 1
+        assert f"mooring_egress_leaks_total {leaks}.0" in text
 
 
 async def test_reflect(anybody: httpx.AsyncClient) -> None:

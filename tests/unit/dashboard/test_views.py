@@ -46,7 +46,8 @@ def test_an_administrator_only_asks(state: StaticIps, operators: list[str], admi
     [
         (GRANT, "in step"),
         (replace(GRANT, synced_at=None), "not yet in step"),
-        (replace(GRANT, status=GrantStatus.INVALID), "stopped"),
+        (replace(GRANT, status=GrantStatus.INVALID), "cannot log in"),
+        (replace(GRANT, stopped_at=NOW, sync_error={"message": "no"}), "stopped"),
         (replace(GRANT, sync_error={"message": "no"}, status=GrantStatus.INVALID), "failing"),
     ],
 )

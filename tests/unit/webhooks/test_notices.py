@@ -96,7 +96,11 @@ def test_ours_are_kept_apart() -> None:
 
 
 def test_a_trigger_of_v2_may_stand_for_several_events() -> None:
-    assert types_behind(["account.running"], Generation.V2) == ["grant.updated", "sync.recovered"]
+    assert types_behind(["account.running"], Generation.V2) == [
+        "grant.updated",
+        "grant.started",
+        "sync.recovered",
+    ]
     assert types_behind(["message.created", "grant.created"], Generation.V2) == ["message.created"]
     assert types_behind(["message.created", "grant.created"], Generation.V3) == ["grant.created", "message.created"]
     assert "" not in V2_TRIGGERS

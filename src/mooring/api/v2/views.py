@@ -130,6 +130,8 @@ def managed_account_view(grant: Grant) -> ManagedAccountView:
 
 def sync_state(grant: Grant) -> str:
     """How its synchronisation is doing, in v2's words (contract 6.4)."""
+    if grant.stopped_at is not None:
+        return "stopped"
     if grant.status is GrantStatus.INVALID:
         return "invalid"
     if grant.sync_error is not None:

@@ -13,6 +13,7 @@ from mooring.api.doors import Req, door, services_of
 from mooring.applications import Application, StaticIps
 from mooring.config import Kind
 from mooring.errors import InvalidRequest, NoSource
+from mooring.moves import Batch
 
 STATIC_LIST = "/v3/static-ips"
 NOTE_MAX = 500
@@ -63,6 +64,23 @@ class ChangeView(msgspec.Struct):
     note: str
 
 
+class BatchView(msgspec.Struct):
+    """Accounts that move together because of a switch, and how far they are; the latest first.
+
+    Attributes:
+        counts: how many moves are in each state.
+    """
+
+    id: str
+    to: str
+    state: str
+    by: str
+    created_at: int | None
+    total: int
+    ended: int
+    counts: dict[str, int]
+
+
 class StateView(msgspec.Struct):
     """Where the application stands with its static addresses: ``off``, ``requested``, ``on`` or ``denied``."""
 
@@ -70,6 +88,7 @@ class StateView(msgspec.Struct):
     state: str
     message: str
     changes: list[ChangeView]
+    moves: list[BatchView]
 
 
 @door("GET", STATIC_LIST, answer=Single[StaticListView])
@@ -129,14 +148,29 @@ async def static_ips_status(request: Req) -> ASGIResponse:
 
 
 async def _state(request: Req, application: Application) -> ASGIResponse:
-    changes = await services_of(request).feature.changes(application.id)
+    feature = services_of(request).feature
+    changes, batches = await feature.changes(application.id), await feature.batches(application.id)
     view = StateView(
         application_id=application.id,
         state=str(application.static_ips),
         message=_MEANS[application.static_ips],
         changes=[ChangeView(unix(c.at), str(c.before), str(c.after), c.by, c.note) for c in changes],
+        moves=[_batch_view(batch) for batch in batches],
     )
     return single(request, view)
+
+
+def _batch_view(batch: Batch) -> BatchView:
+    return BatchView(
+        id=batch.id,
+        to=str(batch.target),
+        state=str(batch.state),
+        by=batch.by,
+        created_at=unix(batch.created_at),
+        total=batch.total,
+        ended=batch.ended,
+        counts={str(state): count for state, count in batch.counts.items()},
+    )
 
 
 ROUTES = (static_ips, dynamic_ips, request_static_ips, static_ips_status)

@@ -10,11 +10,17 @@ from mooring.mail import Attachment
 
 
 class SyncView(msgspec.Struct):
-    """How a grant's synchronisation is doing: ``pending``, ``ok`` or ``failing``."""
+    """How a grant's synchronisation is doing: ``pending``, ``ok``, ``failing`` or ``stopped``.
+
+    Attributes:
+        start_due_at: of one that a staged move stopped, when it can be started, or authenticated again.
+    """
 
     state: str
     synced_at: int | None
     error: dict[str, Any] | None
+    stopped_at: int | None
+    start_due_at: int | None
 
 
 class GrantView(msgspec.Struct):
@@ -74,7 +80,13 @@ def grant_view(grant: Grant) -> GrantView:
         created_at=unix(grant.created_at),
         updated_at=unix(grant.updated_at),
         environment=str(grant.environment),
-        sync=SyncView(state=_sync_state(grant), synced_at=unix(grant.synced_at), error=grant.sync_error),
+        sync=SyncView(
+            state=_sync_state(grant),
+            synced_at=unix(grant.synced_at),
+            error=grant.sync_error,
+            stopped_at=unix(grant.stopped_at),
+            start_due_at=unix(grant.start_due_at),
+        ),
         provider_user_id=grant.email,
     )
 
@@ -95,6 +107,8 @@ def attachment_view(grant: Grant, message_id: str, attachment: Attachment) -> At
 
 
 def _sync_state(grant: Grant) -> str:
+    if grant.stopped_at is not None:
+        return "stopped"
     if grant.sync_error is not None:
         return "failing"
     return "pending" if grant.synced_at is None else "ok"

@@ -211,6 +211,15 @@ class UidSet:
             high.firsts[0] = cut
         return low, high
 
+    def parted_at(self, uid: int) -> tuple["UidSet", "UidSet"]:
+        """Those below this one, and the others."""
+        at = bisect_left(self.lasts, uid)
+        low, high = UidSet(self.firsts[:at], self.lasts[:at]), UidSet(self.firsts[at:], self.lasts[at:])
+        if high and high.firsts[0] < uid:
+            low._add(high.firsts[0], uid - 1)
+            high.firsts[0] = uid
+        return low, high
+
     @property
     def is_open(self) -> bool:
         """Whether the set has no upper end."""

@@ -129,6 +129,11 @@ class Session:
         return self._wire.state
 
     @property
+    def stream(self) -> Stream:
+        """The connection, for whoever wants to know where it leads."""
+        return self._stream
+
+    @property
     def mailbox(self) -> Mailbox | None:
         """The selected mailbox, kept up to date with every response."""
         return self._wire.mailbox

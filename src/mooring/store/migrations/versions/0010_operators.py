@@ -3,7 +3,7 @@
 from mooring.store.migrations import forward_only, run_sql
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -1,0 +1,45 @@
+"""How a mail server looks to a session: what two sessions that reach the same mailbox have in common."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mooring.egress import DialledStream
+from mooring.protocols.imap import ImapClient
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen:
+    """A mail server as one session found it.
+
+    Attributes:
+        remote: its address.
+        certificate_key: SHA-256 of its certificate's SubjectPublicKeyInfo; empty where none could be read.
+        capabilities: of a logged-in session, in order.
+        uid_validity: of the inbox; None where nobody has looked.
+    """
+
+    remote: str
+    certificate_key: bytes
+    capabilities: tuple[str, ...]
+    uid_validity: int | None
+
+
+async def look(client: ImapClient, uid_validity: int | None) -> ServerSeen:
+    """How the server looks to this session.
+
+    Raises:
+        NetworkError, ProtocolError.
+    """
+    stream = client.stream
+    key = _key_of(stream.certificate) if isinstance(stream, DialledStream) else b""
+    return ServerSeen(stream.peer.host, key, tuple(sorted(await client.capabilities())), uid_validity)
+
+
+def _key_of(certificate: bytes | None) -> bytes:
+    if certificate is None:
+        return b""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
