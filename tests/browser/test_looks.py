@@ -47,6 +47,14 @@ return faint;
 """Words whose contrast is below 4.5 (WCAG 2.2, 1.4.3)."""
 
 
+OUTSIDE = """
+return [...document.querySelectorAll('.card *')].filter(e => !e.closest('svg, .unseen') && e.checkVisibility())
+  .filter(e => e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right + 0.5)
+  .map(e => e.textContent.trim().slice(0, 40));
+"""
+"""What reaches out of its card."""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("name", PAGES)
@@ -60,6 +68,7 @@ def test_it_fits_and_can_be_read(
     if folder := os.environ.get("MOORING_SCREENSHOTS"):
         Path(folder, f"{name}-{scheme}-{size[0]}.png").write_bytes(browser.picture(height=size[1] * 2))
     assert browser.script("return document.documentElement.scrollWidth") <= size[0]
+    assert browser.script(OUTSIDE) == []
     assert browser.script(CONTRAST) == []
 
 

@@ -105,7 +105,10 @@ _STATIC_IPS = {
 }
 
 _REQUEST = Action("request", "Request", "plain", "The operator decides.")
-_MOVE_TO = "Its accounts begin to move to static addresses; in two steps, with their next authentication."
+_MOVE_TO = (
+    "Its accounts begin to move to static addresses. "
+    "Where they move in two steps, each begins with its next authentication."
+)
 _SWITCH_ON = Action("on", "Switch on", "main", _MOVE_TO)
 _APPROVE = Action("on", "Approve", "main", _MOVE_TO)
 _DENY = Action("denied", "Deny", "plain", "Nothing moves; the application can ask again.")
@@ -170,7 +173,7 @@ def account_view(
         email=grant.email,
         name=grant.name,
         server=grant.settings.imap.host,
-        status=Sign("valid", "good") if valid else Sign("credentials refused", "bad"),
+        status=Sign("valid", "good") if valid else Sign("login refused", "bad"),
         kind=grant.environment,
         environment=environment,
         source=", ".join(f"{addresses[name]} ({name})" if name in addresses else name for name in names),
