@@ -11,7 +11,7 @@ from typing import Any
 from mooring.applications import Application, Applications, StaticIps
 from mooring.clock import SystemClock
 from mooring.config import Generation, MigrationMode
-from mooring.errors import AuthenticationFailed, ConnectTimeout
+from mooring.errors import AuthenticationFailed, ConnectTimeout, NoSource
 from mooring.grants import (
     Attempt,
     ConnectRequest,
@@ -36,6 +36,7 @@ from tests.mailhost import Account
 from tests.waiting import until_async
 
 PASSWORD = "a-password-of-ann"
+IMAP_HOST = "imap.example.test"
 ANN: dict[str, Any] = {
     "imap_host": "imap.example.test", "imap_username": "ann@example.test", "imap_password": PASSWORD,
     "smtp_host": "smtp.example.test",
@@ -77,6 +78,7 @@ class FakeSessions(Sessions):
         asked: host, password and environment of every login.
         gate: while it is not set, nobody gets in.
         filtered: environments and hosts of dials that nobody answers.
+        undeclared: environments that have no pool.
         accounts: what each user finds on the mail server; by user name.
     """
 
@@ -84,6 +86,7 @@ class FakeSessions(Sessions):
         self.known: dict[str, str] = {"imap.example.test": PASSWORD, "smtp.example.test": PASSWORD}
         self.asked: list[tuple[str, str, str]] = []
         self.filtered: set[tuple[str, str]] = set()
+        self.undeclared: set[str] = set()
         self.accounts: dict[str, Account] = {}
         self.gate = asyncio.Event()
         self.gate.set()
@@ -103,6 +106,8 @@ class FakeSessions(Sessions):
         with attempt.reported():
             if (str(attempt.way.environment), server.host) in self.filtered:
                 raise ConnectTimeout(f"{server.host} did not answer")
+        if str(attempt.way.environment) in self.undeclared:
+            raise NoSource(f"this installation declares no pool {attempt.way.environment}", reason="unknown_pool")
         attempt.stage = "login"
         with attempt.reported():
             if self.known.get(server.host) != password:
@@ -213,12 +218,18 @@ class House:
         self.sessions.gate.set()
 
 
-async def open_house(database: Database, tmp_path: Path) -> House:
+async def open_house(
+    database: Database,
+    tmp_path: Path,
+    *,
+    sessions: FakeSessions | None = None,
+    generation: Generation = Generation.V3,
+) -> House:
     """With one application, whose feature is off."""
     vault = Vault.load(tmp_path / "mooring.keys", create=True)
     keys, objects = Keys(database, vault), ObjectStore.open((tmp_path / "objects").as_uri())
-    applications, sessions = Applications(database, vault), FakeSessions()
-    made = await applications.create(name="A", generation=Generation.V3, region="us")
+    applications, sessions = Applications(database, vault), sessions or FakeSessions()
+    made = await applications.create(name="A", generation=generation, region="us")
     clock = SetClock()
     placements = Placements(database, applications, clock, POLICY)
     grants = Grants(database, objects, keys, sessions, applications, placements, clock)

@@ -119,10 +119,25 @@ async def test_a_dry_run_moves_nothing(house: House) -> None:
 
 
 async def test_a_password_that_changed_meanwhile_leaves_the_account_where_it_is(house: House) -> None:
-    grant = await running(house)
-    house.sessions.known[IMAP] = "another"
-    move = await moved(house, grant)
+    grant, _ = await house.connect()
+    async with house.moving():
+        await house.synced(grant)
+        house.sessions.known[IMAP] = "another"
+        await house.switch(StaticIps.ON)
+    [move] = await house.placements.moves(grant)
     assert (move.state, (move.error or {})["stage"]) == (MoveState.FAILED, "login")
+    assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_a_pool_that_is_not_there_moves_nobody(house: House, works: bool) -> None:
+    grant, _ = await house.connect()
+    house.sessions.filtered = set() if works else {(DYNAMIC, IMAP)}
+    async with house.moving():
+        await (house.synced(grant) if works else house.failed(grant))
+    house.sessions.undeclared = {STATIC}
+    move = await moved(house, grant)
+    assert (move.state, (move.error or {})["stage"]) == (MoveState.FAILED, "egress")
     assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mooring.applications import StaticIps
-from mooring.config import Kind
+from mooring.config import Generation, Kind
 from mooring.errors import Conflict, NotFound
 from mooring.grants import Feature
 from mooring.store import Database
@@ -55,6 +55,13 @@ async def test_where_the_policy_is_self_serve_asking_is_having(house: House, dat
         pass
     assert (await house.grants.get(grant.id)).environment is Kind.STATIC
     assert [c.by for c in await feature.changes(house.application.id)] == ["application"]
+
+
+async def test_asking_for_a_whole_organisation(house: House) -> None:
+    other = (await house.applications.create(name="B", generation=Generation.V2, region="eu")).application
+    assert (await house.feature.ask_for_all(house.application.id, note="both")).static_ips is StaticIps.REQUESTED
+    assert (await house.applications.get(other.id)).static_ips is StaticIps.REQUESTED
+    assert [c.note for c in await house.feature.changes(other.id)] == ["both"]
 
 
 async def test_nobody_asks_for_what_does_not_exist(house: House) -> None:

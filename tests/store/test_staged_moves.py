@@ -77,7 +77,7 @@ async def test_s12_an_administrator_starts_it_instead(house: House, app: Applica
     started = await house.grants.get(grant.id)
     assert (started.environment, started.stopped_at) == (Kind.STATIC, None)
     assert len(house.sessions.asked) == asked
-    assert await house.facts() == ["grant.created", "grant.stopped", "grant.started"]
+    assert await house.facts() == ["grant.created", "grant.stopped", "grant.moved", "grant.started"]
 
 
 async def test_s12_too_early_says_how_long_and_changes_nothing(house: House, app: Application) -> None:

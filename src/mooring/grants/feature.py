@@ -56,6 +56,18 @@ class Feature:
         rule = partial(asked, self_serve=self._self_serve)
         return (await self._change(application_id, rule, by=by, note=note))[0]
 
+    async def ask_for_all(self, application_id: str, *, note: str = "") -> Application:
+        """The application asks for itself and for all others of its organisation; returns itself.
+
+        Raises:
+            NotFound.
+        """
+        application = await self._applications.get(application_id)
+        for other in await self._applications.every():
+            if other.organisation_id == application.organisation_id:
+                await self.ask(other.id, note=note)
+        return await self._applications.get(application_id)
+
     async def decide(
         self, application_id: str, wanted: StaticIps, *, by: str, note: str = ""
     ) -> tuple[Application, int]:

@@ -168,7 +168,8 @@ class Placements:
 
     async def run_in(self, tx: Connection, application: Application, grant_id: str, kind: Kind) -> None:
         """Have the account synchronised there, by whoever comes first; who held it before loses it."""
-        await repository.place(tx, grant_id, str(kind))
+        if await repository.place(tx, grant_id, str(kind)):
+            await self._tell(tx, application, grant_id, EventType.GRANT_MOVED, environment=str(kind))
         await repository.set_stopped(tx, grant_id, None)
         await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))
 

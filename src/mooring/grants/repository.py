@@ -138,13 +138,19 @@ async def placed(tx: Connection, grant_id: str) -> Placed | None:
     return Placed(Kind(row["environment"]), row["stopped_at"] is not None, row["updated_at"]) if row else None
 
 
-async def place(tx: Connection, grant_id: str, environment: str) -> None:
-    """Write where the grant is placed; a failure that was seen from the other place says nothing any more."""
-    await tx.execute(
-        """UPDATE grants SET environment = $2, updated_at = clock_timestamp(),
-                  sync_error = CASE WHEN status = 'valid' THEN NULL ELSE sync_error END
-           WHERE id = $1""",
-        grant_id, environment,
+async def place(tx: Connection, grant_id: str, environment: str) -> bool:
+    """Write where the grant is placed; returns whether it was elsewhere.
+
+    A failure that was seen from the other place says nothing any more.
+    """
+    return bool(
+        await tx.fetchval(
+            """UPDATE grants SET environment = $2, updated_at = clock_timestamp(),
+                      sync_error = CASE WHEN status = 'valid' THEN NULL ELSE sync_error END
+               FROM (SELECT environment FROM grants WHERE id = $1 FOR UPDATE) before
+               WHERE id = $1 RETURNING before.environment <> $2""",
+            grant_id, environment,
+        )
     )  # fmt: skip
 
 

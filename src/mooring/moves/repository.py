@@ -133,7 +133,8 @@ async def offer_turn(tx: Connection, move: Move) -> None:
 async def offer_turns(db: Database, at_once: int) -> int:
     """Hand out turns to moves that wait, at most so many at once for each mail server; returns how many.
 
-    A batch that is paused has no turn.
+    A batch that is paused has no turn. Each environment is counted by itself: nobody may be there to carry out the
+    moves that lead to one, and those to another do not wait for that.
     """
     async with db.transaction() as tx:
         if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", _TURNS_LOCK):
@@ -143,11 +144,12 @@ async def offer_turns(db: Database, at_once: int) -> int:
                    SELECT m.*, coalesce(b.state, 'running') AS batch_state FROM moves m
                    LEFT JOIN batches b ON b.application_id = m.application_id AND b.id = m.batch_id
                    WHERE m.ended_at IS NULL AND m.mode = 'direct' AND m.state <> 'settling'),
-               under_way AS (SELECT server, count(*) AS moves FROM open WHERE offered_at IS NOT NULL GROUP BY server),
+               under_way AS (
+                   SELECT server, environment, count(*) AS moves FROM open WHERE offered_at IS NOT NULL GROUP BY 1, 2),
                waiting AS (
-                   SELECT o.*, coalesce(u.moves, 0)
-                               + row_number() OVER (PARTITION BY o.server ORDER BY o.created_at, o.id) AS place
-                   FROM open o LEFT JOIN under_way u ON u.server = o.server
+                   SELECT o.*, coalesce(u.moves, 0) + row_number() OVER
+                               (PARTITION BY o.server, o.environment ORDER BY o.created_at, o.id) AS place
+                   FROM open o LEFT JOIN under_way u ON u.server = o.server AND u.environment = o.environment
                    WHERE o.offered_at IS NULL AND o.batch_state = 'running')
                SELECT {_COLUMNS} FROM waiting WHERE place <= $1 ORDER BY grant_id""",
             at_once,

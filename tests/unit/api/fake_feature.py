@@ -22,6 +22,9 @@ class FakeFeature:
             static_ips=StaticIps.REQUESTED, created_at=AT, updated_at=AT,
         )  # fmt: skip
 
+    async def ask_for_all(self, application_id: str, /, *, note: str) -> Application:
+        return await self.ask(f"{application_id} and its organisation's", note=note)
+
     async def changes(self, application_id: str, /) -> list[StaticIpsChange]:
         return [StaticIpsChange(AT, StaticIps.OFF, StaticIps.REQUESTED, "application", "why")]
 

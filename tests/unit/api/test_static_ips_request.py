@@ -23,6 +23,8 @@ async def test_a_v3_application_asks_and_looks(world: World, v3: httpx.AsyncClie
     }
     assert (await v3.post(REQUEST)).status_code == 200
     assert world.feature.asked[-1] == ("app-v3", "")
+    await v3.post(REQUEST, json={"organisation": True})
+    assert world.feature.asked[-1][0] == "app-v3 and its organisation's"
     assert (await v3.get(STATUS)).json()["data"]["state"] == "off"
 
 

@@ -49,9 +49,14 @@ class DynamicListView(msgspec.Struct):
 
 
 class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Why static addresses are wanted, for the operator who decides; at most ``NOTE_MAX`` characters."""
+    """Why static addresses are wanted, for the operator who decides; at most ``NOTE_MAX`` characters.
+
+    Attributes:
+        organisation: for all applications of the organisation rather than for this one.
+    """
 
     note: str = ""
+    organisation: bool = False
 
 
 class ChangeView(msgspec.Struct):
@@ -138,7 +143,9 @@ async def request_static_ips(request: Req) -> ASGIResponse:
     note = body.note.strip()
     if len(note) > NOTE_MAX:
         raise InvalidRequest(f"note has more than {NOTE_MAX} characters.")
-    return await _state(request, await services_of(request).feature.ask(application.id, note=note))
+    feature = services_of(request).feature
+    ask = feature.ask_for_all if body.organisation else feature.ask
+    return await _state(request, await ask(application.id, note=note))
 
 
 @door("GET", f"{STATIC_LIST}/status", answer=Single[StateView], query=("client_id",))
