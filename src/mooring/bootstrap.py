@@ -33,6 +33,7 @@ from mooring.events import Recorded, read
 from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions
 from mooring.jobs import Holder
 from mooring.mail import MailReader
+from mooring.operators import Operators, Passwords
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
@@ -58,6 +59,7 @@ class Installation:
     dialer: Dialer
     guard: GuardFile
     applications: Applications
+    operators: Operators
     keys: Keys
     sessions: Sessions
     grants: Grants
@@ -188,6 +190,7 @@ async def _build(
         dialer=dialer,
         guard=GuardFile(os.geteuid(), clock),
         applications=applications,
+        operators=Operators(db, applications, clock, Passwords()),
         keys=keys,
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications, placements, clock),

@@ -95,6 +95,9 @@ def test_without_a_configuration_it_writes_a_starter_and_works(lab: Laboratory, 
     running.start()
     try:
         assert "mooring.toml" in running.log
+        dashboard = f"{running.url}/dashboard"
+        assert f"Dashboard: {dashboard}; make the first operator with `mooring operator create NAME`" in running.log
+        assert httpx.get(dashboard, follow_redirects=True).url.path == "/dashboard/sign-in"
         published = running.get("/v3/static-ips")["data"]["ip_addresses"]
         assert published[0] in (tmp_path / "mooring.toml").read_text()
         user = lab.user("starter")

@@ -9,13 +9,12 @@ from collections import OrderedDict
 from collections.abc import Generator, Hashable, Iterable
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
 from typing import cast
 from urllib.parse import urlsplit
 
-from mooring.api.buckets import Buckets, Rate
 from mooring.api.doors import Req
 from mooring.api.errors import RateLimited
+from mooring.buckets import Buckets, Rate, network_of
 from mooring.clock import Clock
 from mooring.errors import ProviderFailure
 from mooring.grants import Settings, mail_domain
@@ -56,9 +55,6 @@ BARRED_S = 60.0
 RECOGNISED = 10_000
 """Secrets that are remembered to be somebody's, by their hash."""
 
-_V6_NETWORK = 64
-"""Bits of an IPv6 address that count: whoever has one has all that begin with them."""
-
 
 class Limits:
     """Counts, and refuses what is too much.
@@ -92,7 +88,7 @@ class Limits:
         """
         if not self._on or _digest(secret) in self._recognised:
             return
-        if wait_s := self._buckets[Limit.STRANGER].wait_s(_network(address), self._clock.monotonic()):
+        if wait_s := self._buckets[Limit.STRANGER].wait_s(network_of(address), self._clock.monotonic()):
             raise self._refusal(Limit.STRANGER, wait_s)
 
     def recognised(self, secret: str) -> None:
@@ -111,7 +107,7 @@ class Limits:
             return
         self._recognised.pop(_digest(secret), None)
         now = self._clock.monotonic()
-        self._buckets[Limit.STRANGER].charge(_network(address), now, most_s=BARRED_S)
+        self._buckets[Limit.STRANGER].charge(network_of(address), now, most_s=BARRED_S)
 
     @contextmanager
     def logins(self, application_id: str, settings: Settings) -> Generator[None]:
@@ -152,17 +148,6 @@ def _logins(settings: Settings) -> Iterable[tuple[str, str]]:
     if settings.caldav is not None:
         servers.append((urlsplit(settings.caldav.url).hostname or "", settings.caldav.username))
     return dict.fromkeys((mail_domain(host), username.lower()) for host, username in servers)
-
-
-def _network(address: str) -> str:
-    """What stands for a caller's address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(int(parsed) >> (128 - _V6_NETWORK))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def _digest(secret: str) -> bytes:

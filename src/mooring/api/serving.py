@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -14,6 +14,9 @@ from mooring.api.services import Services
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
 from mooring.lifetime import until_stopped
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
 log = structlog.get_logger()
 
@@ -25,17 +28,29 @@ SWITCH_S = 0.001
 """Seconds after which a thread that computes lets the loop go on. Python's own 5 ms come again at each step of it."""
 
 
-async def serve(config: Config, environments: Sequence[str] | None, *, supervised: bool) -> None:
+async def serve(
+    config: Config,
+    environments: Sequence[str] | None,
+    *,
+    supervised: bool,
+    beside: "Mapping[str, Callable[[Installation, asyncio.Event], ASGIApp]]",
+) -> None:
     """Serve until the process is to end.
+
+    Args:
+        beside: other applications over the same installation, by the path that everything of theirs begins with. Each
+            is handed an event that is set when the process is to end: answers without an end, end then.
 
     Raises:
         ConfigError, StoreUnavailable.
     """
     sys.setswitchinterval(SWITCH_S)
+    stopping = asyncio.Event()
     async with open_installation(config, environments=environments) as installation:
+        app = create_app(services_of(installation), rate_limits=config.server.rate_limits)
         server = _Server(
             uvicorn.Config(
-                create_app(services_of(installation), rate_limits=config.server.rate_limits),
+                _Side(app, {path: make(installation, stopping) for path, make in beside.items()}),
                 host=config.server.host,
                 port=config.server.port,
                 # The tripwire does not see what uvloop dials.
@@ -51,8 +66,25 @@ async def serve(config: Config, environments: Sequence[str] | None, *, supervise
         serving = asyncio.create_task(server.serve())
         stopped = asyncio.create_task(until_stopped(supervised=supervised))
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.set()
         server.should_exit = True
         await serving
+
+
+class _Side:
+    """The API, and applications that are served beside it."""
+
+    def __init__(self, app: "ASGIApp", beside: "Mapping[str, ASGIApp]") -> None:
+        self._app = app
+        self._beside = beside
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Hand the request to whoever serves its path."""
+        for path, app in self._beside.items():
+            if scope["path"] == path or scope["path"].startswith(f"{path}/"):
+                await app(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

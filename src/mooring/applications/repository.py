@@ -25,6 +25,10 @@ def _application(row: Any) -> Application:
     )
 
 
+def _change(row: Any) -> StaticIpsChange:
+    return StaticIpsChange(row["at"], StaticIps(row["before"]), StaticIps(row["after"]), row["by"], row["note"])
+
+
 async def ensure_organisation(tx: Connection, organisation_id: str, name: str) -> None:
     """Make the organisation if there is none by this id."""
     await tx.execute(
@@ -128,10 +132,16 @@ async def static_ips_changes(db: Database, application_id: str) -> list[StaticIp
         "SELECT at, before, after, by, note FROM static_ips_changes WHERE application_id = $1 ORDER BY number",
         application_id,
     )
-    return [
-        StaticIpsChange(row["at"], StaticIps(row["before"]), StaticIps(row["after"]), row["by"], row["note"])
-        for row in rows
-    ]
+    return [_change(row) for row in rows]
+
+
+async def last_static_ips_changes(db: Database) -> dict[str, StaticIpsChange]:
+    """The last change of each application's state, by its id; those never changed have none."""
+    rows = await db.fetch(
+        """SELECT DISTINCT ON (application_id) application_id, at, before, after, by, note FROM static_ips_changes
+           ORDER BY application_id, number DESC"""
+    )
+    return {row["application_id"]: _change(row) for row in rows}
 
 
 async def sealed_secrets(db: Database) -> list[tuple[str, bytes]]:

@@ -143,6 +143,10 @@ class Applications:
         """Every change of the state, oldest first."""
         return await repository.static_ips_changes(self._db, application_id)
 
+    async def last_static_ips_changes(self) -> dict[str, StaticIpsChange]:
+        """The last change of each application's state, by its id; those never changed have none."""
+        return await repository.last_static_ips_changes(self._db)
+
     async def reseal(self) -> int:
         """Seal every client secret with the ring's active key; returns how many were not."""
         changed = 0

@@ -61,7 +61,7 @@ class StaticIpsChange:
     """One change of an application's static-IP state.
 
     Attributes:
-        by: ``application``, or ``operator`` with the operator's name.
+        by: ``application``; ``admin`` with the name of its administrator; or ``operator`` with the operator's name.
         note: why, in their own words; "" when nobody said.
     """
 

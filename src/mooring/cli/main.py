@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli import apps, demo, egress, grants, guard, keys, moves, processes, up, webhooks
+from mooring.cli import apps, demo, egress, grants, guard, keys, moves, operators, processes, up, webhooks
 from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
@@ -52,6 +52,7 @@ cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")
 cli.add_typer(egress.cli, name="egress")
 cli.add_typer(webhooks.cli, name="webhook")
+cli.add_typer(operators.cli, name="operator")
 cli.add_typer(keys.cli, name="keys")
 
 

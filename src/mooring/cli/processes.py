@@ -6,6 +6,7 @@ import typer
 
 from mooring.api import serve
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, read_config, run
+from mooring.dashboard import ROOT, dashboard_of
 from mooring.worker import work
 
 Environments = Annotated[
@@ -21,10 +22,10 @@ def api(
     config: ConfigPath = DEFAULT_CONFIG,
     supervised: Supervised = False,
 ) -> None:
-    """Serve the API."""
+    """Serve the API and the dashboard."""
 
     async def process() -> None:
-        await serve(read_config(config), environment, supervised=supervised)
+        await serve(read_config(config), environment, supervised=supervised, beside={ROOT: dashboard_of})
 
     run(process(), json=json)
 

@@ -19,6 +19,7 @@ from mooring.egress import check_plumbing, host_addresses
 from mooring.errors import ConfigError
 from mooring.lifetime import until_stopped
 from mooring.net.ports import require_free
+from mooring.operators import any_operator
 from mooring.store import EmbeddedPostgres, StoreUnavailable
 
 T = TypeVar("T")
@@ -65,8 +66,14 @@ async def _up(path: Path, *, json: bool, supervised: bool) -> None:
     try:
         await _wait_for_port(config.server)
         patience_s = 0.0 if postgres is None else DATABASE_S
-        new = await _patiently(lambda: _first_application(config, starter=starter), patience_s)
+        new, manned = await _patiently(lambda: _first_application(config, starter=starter), patience_s)
         await _announce(new, config, json=json)
+        if not manned:
+            errors.print(
+                f"Dashboard: {config.server.public_url}/dashboard; make the first operator with "
+                "`mooring operator create NAME`",
+                soft_wrap=True,
+            )
         await _supervise(config, stopped)
     finally:
         if watch is not None:
@@ -106,20 +113,25 @@ async def _patiently(begin: Callable[[], Awaitable[T]], patience_s: float) -> T:
             await asyncio.sleep(RESTART_S)
 
 
-async def _first_application(config: Config, *, starter: bool) -> NewApplication | None:
-    """The first application, on the first start. Where nothing else could carry it, it has static IPs on."""
+async def _first_application(config: Config, *, starter: bool) -> tuple[NewApplication | None, bool]:
+    """The first application, on the first start, and whether anybody can sign in to the dashboard.
+
+    Where nothing else could carry the application, it has static IPs on.
+    """
     async with open_installation(config, environments=[]) as installation:
+        manned = await any_operator(installation.db)
         if await any_application(installation.db):
-            return None
+            return None, manned
         pools = [p.environment for p in config.egress.pools if p.environment.generation is Generation.V3]
         region = pools[0].region if pools else "us"
         has_dynamic = any(p.region == region and p.kind is Kind.DYNAMIC for p in pools)
-        return await installation.applications.create(
+        made = await installation.applications.create(
             name="First application",
             generation=Generation.V3,
             region=region,
             static_ips=StaticIps.ON if starter or not has_dynamic else StaticIps.OFF,
         )
+        return made, manned
 
 
 async def _announce(new: NewApplication | None, config: Config, *, json: bool) -> None:

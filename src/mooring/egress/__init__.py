@@ -22,7 +22,7 @@ from mooring.egress.plumbing import (
     lacking,
     listener_endpoints,
 )
-from mooring.egress.repository import forget_sources, release_sources, resume_sources
+from mooring.egress.repository import assigned_sources, forget_sources, release_sources, resume_sources
 from mooring.egress.routes import kind_for
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
@@ -49,6 +49,7 @@ __all__ = [
     "SourceCheck",
     "Traffic",
     "arm_tripwire",
+    "assigned_sources",
     "check_kernel",
     "check_plumbing",
     "check_sources",

@@ -119,6 +119,16 @@ async def assigned_source(db: Database, subject: str, environment: str, family: 
     )  # fmt: skip
 
 
+async def assigned_sources(db: Database, subjects: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The names of the sources that these subjects keep, by subject and environment; IPv4's first."""
+    rows = await db.fetch(
+        """SELECT subject, environment, array_agg(source ORDER BY family) AS sources FROM assignments
+           WHERE subject = ANY ($1) GROUP BY subject, environment""",
+        list(subjects),
+    )
+    return {(row["subject"], row["environment"]): tuple(row["sources"]) for row in rows}
+
+
 async def assign_source(db: Database, subject: str, environment: str, family: int, source: str) -> None:
     """Keep this source for the subject from now on."""
     await db.execute(

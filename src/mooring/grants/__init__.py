@@ -13,6 +13,7 @@ from mooring.grants.keys import Keys
 from mooring.grants.placement import MovePolicy, Placements
 from mooring.grants.repository import (
     GrantQuery,
+    Tally,
     by_ids,
     forget_codes,
     seen,
@@ -69,6 +70,7 @@ __all__ = [
     "Sessions",
     "Settings",
     "Stopped",
+    "Tally",
     "TlsMode",
     "TooEarly",
     "Way",

@@ -44,14 +44,17 @@ class Feature:
         self._placements = placements
         self._self_serve = self_serve
 
-    async def ask(self, application_id: str, *, note: str = "") -> Application:
+    async def ask(self, application_id: str, *, by: str = "application", note: str = "") -> Application:
         """The application asks for static addresses; asking again changes nothing.
+
+        Args:
+            by, note: who asked for it, and why.
 
         Raises:
             NotFound.
         """
         rule = partial(asked, self_serve=self._self_serve)
-        return (await self._change(application_id, rule, by="application", note=note))[0]
+        return (await self._change(application_id, rule, by=by, note=note))[0]
 
     async def ask_for_all(self, application_id: str, *, note: str = "") -> Application:
         """The application asks for itself and for all others of its organisation; returns itself.

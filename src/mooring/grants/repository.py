@@ -24,17 +24,30 @@ SORTS = {"created_at": "g.created_at", "updated_at": "g.updated_at"}
 
 @dataclass(frozen=True, slots=True)
 class GrantQuery:
-    """Which grants to list; None asks for any. Times are unix seconds."""
+    """Which grants to list; None asks for any. Times are unix seconds.
+
+    Attributes:
+        email: the whole address; ``part``: what is anywhere in it.
+    """
 
     limit: int = 10
     offset: int = 0
     email: str | None = None
+    part: str | None = None
     provider: str | None = None
     status: str | None = None
     since: int | None = None
     before: int | None = None
     sort_by: str = "created_at"
     descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many accounts an application has, and how many of them are not kept in step."""
+
+    accounts: int = 0
+    failing: int = 0
 
 
 def _grant(row: Any) -> Grant:
@@ -85,10 +98,22 @@ async def select(db: Database, application_id: str, query: GrantQuery) -> list[G
             AND ($3::text IS NULL OR g.provider = $3) AND ($4::text IS NULL OR g.status = $4)
             AND ($5::bigint IS NULL OR g.created_at >= to_timestamp($5))
             AND ($6::bigint IS NULL OR g.created_at < to_timestamp($6))
+            AND ($9::text IS NULL OR strpos(g.email, lower($9)) > 0)
             ORDER BY {SORTS[query.sort_by]} {direction}, g.id LIMIT $7 OFFSET $8""",
         application_id, query.email, query.provider, query.status, query.since, query.before, query.limit, query.offset,
+        query.part,
     )  # fmt: skip
     return [_grant(row) for row in rows]
+
+
+async def tallies(db: Database) -> dict[str, Tally]:
+    """How many accounts each application has, by its id; those without any are left out."""
+    rows = await db.fetch(
+        """SELECT application_id, count(*) AS accounts,
+                  count(*) FILTER (WHERE status <> 'valid' OR sync_error IS NOT NULL) AS failing
+           FROM grants GROUP BY application_id"""
+    )
+    return {row["application_id"]: Tally(row["accounts"], row["failing"]) for row in rows}
 
 
 async def insert(tx: Connection, values: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from mooring.grants import repository
 from mooring.grants.keys import Keys
 from mooring.grants.placement import Placements
 from mooring.grants.placing import Placing, known_account, new_account
-from mooring.grants.repository import GrantQuery
+from mooring.grants.repository import GrantQuery, Tally
 from mooring.grants.sessions import Sessions
 from mooring.grants.settings import as_request, mail_domain, parse_settings, require_passwords, subject_of
 from mooring.grants.types import ConnectRequest, Grant
@@ -300,6 +300,10 @@ class Grants:
         if query.sort_by not in repository.SORTS:
             raise InvalidRequest(f"sort_by must be one of: {', '.join(repository.SORTS)}.")
         return await repository.select(self._db, application.id, query)
+
+    async def tallies(self) -> dict[str, Tally]:
+        """How many accounts each application has, by its id; those without any are left out."""
+        return await repository.tallies(self._db)
 
     async def _append(
         self, tx: Connection, application_id: str, grant_id: str, event: EventType, data: dict[str, Any]

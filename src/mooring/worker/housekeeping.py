@@ -12,6 +12,7 @@ from mooring.errors import MooringError
 from mooring.events import forget_facts
 from mooring.grants import forget_codes
 from mooring.jobs import forget_dead
+from mooring.operators import forget_sessions
 from mooring.send import forget_submissions
 from mooring.webhooks import forget_deliveries
 
@@ -31,6 +32,7 @@ def chores_of(installation: Installation) -> list[Chore]:
         ("ledger", installation.ledger.keep_partitions),
         ("assignments", partial(forget_sources, db, kept=installation.config.retention)),
         ("authorization_codes", partial(forget_codes, db)),
+        ("operator_sessions", partial(forget_sessions, db)),
         ("submissions", partial(forget_submissions, db)),
         ("holders", partial(forget_dead, db)),
         ("facts", partial(forget_facts, db)),

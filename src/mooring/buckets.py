@@ -3,9 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 MOST = 20_000
 """Buckets of one kind, some 5 MB. Beyond that the one that was used longest ago is forgotten, which makes it full."""
+
+_V6_NETWORK = 64
+"""Bits of an IPv6 address that count: whoever has one has all that begin with them."""
 
 _ROUNDING_S = 1e-6
 """Sums of fractions of a second are not exact."""
@@ -77,3 +81,14 @@ class Buckets:
         """Put back a token that was taken."""
         if key in self._full_at:
             self._full_at[key] -= self.rate.interval_s
+
+
+def network_of(address: str) -> str:
+    """What stands for a caller's address where callers are counted."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(int(parsed) >> (128 - _V6_NETWORK))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.api.buckets import Buckets, Rate
+from mooring.buckets import Buckets, Rate
 
 TEN = Rate(10, 1, burst=20)
 

@@ -1,0 +1,70 @@
+"""What changes while somebody looks: server-sent events, each a piece of the page drawn anew.
+
+A stream looks every two seconds, sends the pieces that differ from what the page has, and asks again each time whether
+the session still lasts. It ends after some minutes, and browsers come back by themselves.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from litestar.response.sse import ServerSentEvent, ServerSentEventMessage
+from markupsafe import Markup
+
+from mooring.dashboard.doors import Req, Visit, services_of, visit_of
+from mooring.dashboard.pages import drawn
+from mooring.errors import NotFound, Unauthorized
+from mooring.store import StoreUnavailable
+
+LOOK_S = 2.0
+LONGEST_S = 600.0
+QUIET_LOOKS = 10
+"""Looks without news after which a comment is sent, so that nobody in between takes the stream for dead."""
+
+Pieces = Mapping[str, Markup]
+"""HTML by the name of the event that brings it."""
+
+
+def seen(pieces: Pieces) -> str:
+    """What a page has of its pieces, for the address of its stream: that is not sent again."""
+    return ",".join(_digest(name, html) for name, html in pieces.items())
+
+
+def stream(request: Req, look: Callable[[Visit], Awaitable[Pieces]]) -> ServerSentEvent:
+    """The stream that answers this request, as long as whoever asks may see what is looked at."""
+    return ServerSentEvent(_events(request, look))
+
+
+async def _events(request: Req, look: Callable[[Visit], Awaitable[Pieces]]) -> AsyncGenerator[ServerSentEventMessage]:
+    services = services_of(request)
+    had = frozenset(request.query_params.get("seen", "").split(","))
+    sent: dict[str, str] = {}
+    quiet = 0
+    ends = services.clock.monotonic() + LONGEST_S
+    while services.clock.monotonic() < ends and not services.stopping.is_set():
+        pieces: Pieces = {}
+        try:
+            # While the database is away there is nothing to tell; the next look may have it.
+            with suppress(StoreUnavailable):
+                pieces = await look(await visit_of(request))
+        except (Unauthorized, NotFound) as error:
+            yield ServerSentEventMessage(drawn("_notice.html", error=error), event="notice")
+            yield ServerSentEventMessage("", event="ended")
+            return
+        quiet += 1
+        for name, html in pieces.items():
+            digest = _digest(name, html)
+            if sent.get(name, digest if digest in had else "") != digest:
+                quiet = 0
+                yield ServerSentEventMessage(html, event=name)
+            sent[name] = digest
+        if quiet >= QUIET_LOOKS:
+            quiet = 0
+            yield ServerSentEventMessage(comment="nothing new")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(services.stopping.wait(), LOOK_S)
+
+
+def _digest(name: str, html: str) -> str:
+    return hashlib.sha256(f"{name} {html}".encode("utf-8", "replace")).hexdigest()[:8]
