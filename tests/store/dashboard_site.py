@@ -120,7 +120,7 @@ async def opened_site(database: Database, tmp_path: Path) -> AsyncGenerator[Site
     stopping = asyncio.Event()
     services = Services(
         operators=operators, applications=house.applications, feature=house.feature, grants=house.grants,
-        ledger=Ledger(database, clock, timedelta(days=1)), allowlist=allowlist,
+        placements=house.placements, ledger=Ledger(database, clock, timedelta(days=1)), allowlist=allowlist,
         sources=partial(assigned_sources, database), environments=[STATIC, DYNAMIC],
         addresses={source.name: str(source.address) for source in (SOURCE, OTHER)},
         clock=clock, secure=False, stopping=stopping,

@@ -231,8 +231,7 @@ def _say(step: Recorded) -> None:
 
 
 def _batch_state(batch: Batch) -> str:
-    is_over = batch.state is BatchState.RUNNING and batch.ended == batch.total
-    return "ended" if is_over else str(batch.state)
+    return "ended" if batch.is_over else str(batch.state)
 
 
 def _counts(batch: Batch) -> str:

@@ -1,17 +1,22 @@
-"""One account: its state, and its connections as the ledger has them."""
+"""One account: its state, its moves, and its connections as the ledger has them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from uuid import UUID
 
 from litestar import Response
 from litestar.response.sse import ServerSentEvent
+from markupsafe import escape
 
+from mooring.applications import Application
 from mooring.dashboard.doors import Req, Visit, identifier, page, route
+from mooring.dashboard.forgery import form_token
+from mooring.dashboard.move_views import Controls, MoveView, Refusal, controls_of, move_view, next_look_s
 from mooring.dashboard.pages import drawn, shown
 from mooring.dashboard.services import Services
-from mooring.dashboard.streams import Pieces, seen, stream
+from mooring.dashboard.streams import LOOK_S, Frame, Glance, Pieces, seen, stream
 from mooring.dashboard.timeline import Timeline, timeline
 from mooring.dashboard.views import AccountView, ConnectionView, account_view, connection_view
 from mooring.errors import InvalidRequest
@@ -22,6 +27,8 @@ LISTED = 25
 """Connections on a page."""
 PICTURED = 200
 """Connections in the picture of the first page."""
+MOVES = 10
+"""Moves on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +47,65 @@ class Connections:
     next: str
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the page of an account tells.
+
+    Attributes:
+        moves: the latest first; the first of them with its steps.
+        older_moves: whether there are more.
+    """
+
+    application: Application
+    view: AccountView
+    controls: Controls
+    moves: Sequence[MoveView]
+    older_moves: bool
+    connections: Connections
+
+
 @page("GET", "/dashboard/accounts/{account_id:str}")
 async def account(visit: Visit) -> Response[bytes]:
-    grant = await account_of(visit.services, visit.operator, visit.request)
-    before = _position(visit.request.query_params.get("before", ""))
-    view = await _view(visit.services, grant)
-    connections = await _connections(visit.services, grant, before)
-    pieces = _pieces(view, connections)
-    return shown(
-        visit,
-        "account.html",
-        application=await visit.services.applications.get(grant.application_id),
-        account=view,
-        connections=connections,
-        pieces=pieces,
-        seen=seen(pieces),
-        live=before is None and visit.request.query_params.get("live") != "off",
-    )
+    return await account_page(visit, await account_of(visit.services, visit.operator, visit.request))
 
 
 @route("GET", "/dashboard/accounts/{account_id:str}/live")
 async def live_account(request: Req) -> ServerSentEvent:
-    """What changes of the account and its newest connections."""
+    """What changes of the account, of its moves and of its newest connections."""
 
-    async def look(visit: Visit) -> Pieces:
-        grant = await account_of(visit.services, visit.operator, request)
-        return _pieces(await _view(visit.services, grant), await _connections(visit.services, grant))
+    async def look(visit: Visit) -> Glance:
+        told = await _account(visit.services, await account_of(visit.services, visit.operator, request))
+        return Glance(_pieces(visit, told), next_look_s(told.controls.wait, visit.services.clock.now(), LOOK_S))
 
     return stream(request, look)
+
+
+async def account_page(
+    visit: Visit, grant: Grant, refusal: Refusal | None = None, status: int = HTTPStatus.OK
+) -> Response[bytes]:
+    """The account's page.
+
+    Args:
+        refusal: why what was just asked for was not done; told where it was asked for.
+    """
+    query = visit.request.query_params
+    before = _position(query.get("before", ""))
+    told = await _account(visit.services, grant, before)
+    pieces = _pieces(visit, told)
+    return shown(
+        visit,
+        "account.html",
+        status=status,
+        application=told.application,
+        account=told.view,
+        controls=told.controls,
+        connections=told.connections,
+        pieces=pieces,
+        seen=seen(pieces),
+        live=before is None and query.get("live") != "off",
+        refusal=refusal,
+        done=query.get("done", ""),
+    )
 
 
 async def account_of(services: Services, operator: Operator, request: Req) -> Grant:
@@ -81,19 +119,36 @@ async def account_of(services: Services, operator: Operator, request: Req) -> Gr
     return grant
 
 
-def _pieces(view: AccountView, connections: Connections) -> Pieces:
+def _pieces(visit: Visit, told: Account) -> Pieces:
     """What of a page changes while somebody looks at it."""
+    view, controls = told.view, told.controls
+    actions = drawn("_actions.html", account=view, controls=controls, live=True, form_token=form_token(visit.session))
     return {
         "state": drawn("_state.html", account=view),
-        "connections": drawn("_connections.html", connections=connections),
+        "actions": Frame(actions, controls.key),
+        "left": escape(controls.wait.left if controls.wait else ""),
+        "moves": drawn("_moves.html", account=view, moves=told.moves, older=told.older_moves),
+        "connections": drawn("_connections.html", connections=told.connections),
     }
 
 
-async def _view(services: Services, grant: Grant) -> AccountView:
-    return account_view(grant, await services.sources([grant.subject]), services.addresses)
+async def _account(services: Services, grant: Grant, before: tuple[datetime, str] | None = None) -> Account:
+    """What there is to tell, with the connections before this one; None for the newest."""
+    application = await services.applications.get(grant.application_id)
+    moves = await services.placements.moves(grant)
+    steps = await services.placements.steps(moves[0]) if moves else ()
+    latest = moves[0] if moves else None
+    return Account(
+        application=application,
+        view=account_view(grant, await services.sources([grant.subject]), services.addresses),
+        controls=controls_of(grant, application, latest, services.placements.policy, services.clock.now()),
+        moves=[move_view(move, steps if move is latest else ()) for move in moves[:MOVES]],
+        older_moves=len(moves) > MOVES,
+        connections=await _connections(services, grant, before),
+    )
 
 
-async def _connections(services: Services, grant: Grant, before: tuple[datetime, str] | None = None) -> Connections:
+async def _connections(services: Services, grant: Grant, before: tuple[datetime, str] | None) -> Connections:
     """The connections before this one; None for the newest."""
     entries = await services.ledger.entries(
         application_id=grant.application_id,

@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mooring.bootstrap import Installation
-from mooring.dashboard import accounts, applications, files, lists, signing
+from mooring.dashboard import accounts, applications, files, lists, moves, signing
 from mooring.dashboard.failures import answer_failure
 from mooring.dashboard.headers import Headers
 from mooring.dashboard.services import Services
@@ -28,7 +28,7 @@ def create_dashboard(services: Services) -> "ASGIApp":
     """The dashboard over these services."""
     routed = Litestar(
         route_handlers=[
-            *signing.ROUTES, *applications.ROUTES, *accounts.ROUTES, *lists.ROUTES, *files.ROUTES,
+            *signing.ROUTES, *applications.ROUTES, *accounts.ROUTES, *moves.ROUTES, *lists.ROUTES, *files.ROUTES,
         ],
         exception_handlers={Exception: answer_failure},
         state=State({"services": services}),
@@ -52,6 +52,7 @@ def dashboard_of(installation: Installation, stopping: asyncio.Event) -> "ASGIAp
             applications=installation.applications,
             feature=installation.feature,
             grants=installation.grants,
+            placements=installation.placements,
             ledger=installation.ledger,
             allowlist=installation.allowlist,
             sources=partial(assigned_sources, installation.db),

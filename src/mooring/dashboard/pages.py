@@ -13,7 +13,7 @@ from markupsafe import Markup
 from mooring.dashboard import files
 from mooring.dashboard.doors import Visit
 from mooring.dashboard.forgery import form_token
-from mooring.operators import may_decide
+from mooring.operators import may_decide, may_steer
 
 
 def moment(value: datetime | None, missing: str = "never") -> Markup:
@@ -39,17 +39,19 @@ def drawn(template: str, **values: Any) -> Markup:
     return Markup(_templates.get_template(template).render(**values))  # noqa: S704 (autoescape is on)
 
 
-def shown(visit: Visit, template: str, **values: Any) -> Response[bytes]:
+def shown(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Response[bytes]:
     """A page for somebody who is signed in."""
     return html(
         drawn(
             template,
             operator=visit.operator,
             decides=may_decide(visit.operator),
+            steers=may_steer(visit.operator),
             form_token=form_token(visit.session),
             path=visit.request.url.path,
             **values,
-        )
+        ),
+        status=status,
     )
 
 

@@ -9,9 +9,10 @@ from typing import Protocol
 from mooring.allowlist import AddressList
 from mooring.applications import Application, StaticIps, StaticIpsChange
 from mooring.clock import Clock
-from mooring.config import EnvironmentName
+from mooring.config import EnvironmentName, Kind, MigrationMode
 from mooring.egress import LedgerEntry
-from mooring.grants import Grant, GrantQuery, Tally
+from mooring.grants import Grant, GrantQuery, MovePolicy, Tally
+from mooring.moves import Batch, Move, Recorded
 from mooring.operators import Operator
 
 
@@ -29,16 +30,44 @@ class ApplicationService(Protocol):
     async def every(self) -> Sequence[Application]: ...
     async def get(self, application_id: str, /) -> Application: ...
     async def last_static_ips_changes(self) -> Mapping[str, StaticIpsChange]: ...
+    async def set_migration_mode(self, application_id: str, mode: MigrationMode | None, /) -> Application: ...
 
 
 class FeatureService(Protocol):
-    """Static addresses: asked for, and decided."""
+    """Static addresses: asked for, and decided; and the accounts that move together because of it."""
 
     async def ask(self, application_id: str, /, *, by: str, note: str) -> Application: ...
+    async def ask_for_all(self, application_id: str, /, *, by: str, note: str) -> Application: ...
     async def decide(
         self, application_id: str, wanted: StaticIps, /, *, by: str, note: str
     ) -> tuple[Application, int]: ...
     async def changes(self, application_id: str, /) -> Sequence[StaticIpsChange]: ...
+    async def batches(self, application_id: str, /) -> Sequence[Batch]: ...
+    async def pause(self, application_id: str, batch_id: str, /) -> None: ...
+    async def resume(self, application_id: str, batch_id: str, /) -> None: ...
+    async def roll_back(self, application_id: str, batch_id: str, /, *, by: str) -> int: ...
+
+
+class PlacementService(Protocol):
+    """Where accounts are: stopped, started and moved."""
+
+    @property
+    def policy(self) -> MovePolicy: ...
+    async def stop(self, application: Application, grant: Grant, /, *, by: str) -> None: ...
+    async def start(self, application: Application, grant: Grant, /, *, by: str) -> None: ...
+    async def move(
+        self,
+        application: Application,
+        grant: Grant,
+        to: Kind,
+        /,
+        *,
+        mode: MigrationMode | None,
+        dry_run: bool,
+        by: str,
+    ) -> Move: ...
+    async def moves(self, grant: Grant, /) -> Sequence[Move]: ...
+    async def steps(self, move: Move, /) -> Sequence[Recorded]: ...
 
 
 class GrantService(Protocol):
@@ -89,6 +118,7 @@ class Services:
     applications: ApplicationService
     feature: FeatureService
     grants: GrantService
+    placements: PlacementService
     ledger: LedgerService
     allowlist: AllowlistService
     sources: SourceReader

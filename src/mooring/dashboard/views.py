@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mooring.applications import Application, StaticIps, StaticIpsChange
 from mooring.config import EnvironmentName, Kind
@@ -166,7 +167,6 @@ def account_view(
     environment = EnvironmentName(grant.generation, grant.region, grant.environment)
     names = kept.get((grant.subject, str(environment)), ())
     valid = grant.status is GrantStatus.VALID
-    error = grant.sync_error or {}
     return AccountView(
         id=grant.id,
         application_id=grant.application_id,
@@ -178,12 +178,17 @@ def account_view(
         environment=environment,
         source=", ".join(f"{addresses[name]} ({name})" if name in addresses else name for name in names),
         health=health_of(grant),
-        failure={word: str(error[word]) for word in _FAILURE_WORDS if error.get(word)},
+        failure=failure_words(grant.sync_error),
         synced_at=grant.synced_at,
         stopped_at=grant.stopped_at,
         created_at=grant.created_at,
         servers=_servers(grant.settings),
     )
+
+
+def failure_words(error: Mapping[str, Any] | None) -> dict[str, str]:
+    """Of a failure in the shape of ``provider_error``, what is meant to be read."""
+    return {word: str(error[word]) for word in _FAILURE_WORDS if error.get(word)} if error else {}
 
 
 def _servers(settings: Settings) -> list[ServerView]:

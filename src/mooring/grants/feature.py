@@ -56,8 +56,11 @@ class Feature:
         rule = partial(asked, self_serve=self._self_serve)
         return (await self._change(application_id, rule, by=by, note=note))[0]
 
-    async def ask_for_all(self, application_id: str, *, note: str = "") -> Application:
+    async def ask_for_all(self, application_id: str, *, by: str = "application", note: str = "") -> Application:
         """The application asks for itself and for all others of its organisation; returns itself.
+
+        Args:
+            by, note: as of ``ask``.
 
         Raises:
             NotFound.
@@ -65,7 +68,7 @@ class Feature:
         application = await self._applications.get(application_id)
         for other in await self._applications.every():
             if other.organisation_id == application.organisation_id:
-                await self.ask(other.id, note=note)
+                await self.ask(other.id, by=by, note=note)
         return await self._applications.get(application_id)
 
     async def decide(

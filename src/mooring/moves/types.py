@@ -96,3 +96,8 @@ class Batch:
     def ended(self) -> int:
         """How many have come to an end, whichever."""
         return sum(count for state, count in self.counts.items() if state.is_end)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody of it moves any more, and nobody has called it back."""
+        return self.state is BatchState.RUNNING and self.ended == self.total

@@ -7,7 +7,15 @@ nowhere else.
 from mooring.operators.errors import TooManyAttempts, WrongPassword
 from mooring.operators.passwords import MINIMUM_CHARACTERS, Passwords
 from mooring.operators.repository import any_operator, forget_sessions
-from mooring.operators.rights import may_decide, require_decision, require_sight, scope_of
+from mooring.operators.rights import (
+    may_decide,
+    may_steer,
+    require_decision,
+    require_handling,
+    require_sight,
+    require_steering,
+    scope_of,
+)
 from mooring.operators.service import SESSION_LIFE, Operators
 from mooring.operators.types import Operator, Role
 
@@ -23,7 +31,10 @@ __all__ = [
     "any_operator",
     "forget_sessions",
     "may_decide",
+    "may_steer",
     "require_decision",
+    "require_handling",
     "require_sight",
+    "require_steering",
     "scope_of",
 ]

@@ -35,3 +35,32 @@ def require_decision(operator: Operator) -> None:
             "An application's administrator asks for static addresses; the operator decides.",
             hint="Request them with a note that says why.",
         )
+
+
+def require_handling(operator: Operator, application_id: str) -> None:
+    """See to it that this person stops, starts and moves accounts of this application (spec S12).
+
+    Whoever sees them does: the entitlement to static addresses is the application's, and not theirs.
+
+    Raises:
+        NotFound: as ``require_sight``.
+    """
+    require_sight(operator, application_id)
+
+
+def may_steer(operator: Operator) -> bool:
+    """Whether this person says how an application's accounts move, and paces those that move together."""
+    return operator.role is Role.OPERATOR
+
+
+def require_steering(operator: Operator) -> None:
+    """See to it that this person steers.
+
+    Raises:
+        Forbidden.
+    """
+    if not may_steer(operator):
+        raise Forbidden(
+            "Only the operator says how accounts move, and pauses, resumes or rolls back those that move together.",
+            hint="Each account can be stopped, started and moved on its own page.",
+        )
