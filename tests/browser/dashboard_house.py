@@ -22,6 +22,7 @@ from mooring.egress import Caller, Dial, Outcome, Traffic
 from mooring.egress import repository as ledger
 from mooring.egress.types import Intent, Settlement
 from mooring.grants import Grant
+from mooring.moves import MoveStep, advance, open_in_application
 from mooring.operators import Operators, Passwords
 from mooring.store import Database
 from mooring.vault import Vault
@@ -42,6 +43,8 @@ class DashboardHouse:
 
     Attributes:
         acme: has accounts, and asked for static IPs; other: another application, with an account of its own.
+        vera, walt: accounts of a v2 application that a move in two steps has stopped.
+        dunes, estuary: applications whose accounts move together.
     """
 
     folder: Path
@@ -51,6 +54,10 @@ class DashboardHouse:
     ann: Grant
     failing: Grant
     eve: Grant
+    vera: Grant
+    walt: Grant
+    dunes: Application
+    estuary: Application
 
     @property
     def url(self) -> str:
@@ -60,6 +67,10 @@ class DashboardHouse:
     def log(self) -> str:
         """Everything that the process has said."""
         return (self.folder / "mooring.log").read_text()
+
+    def path(self, template: str) -> str:
+        """A page's path: an application or an account is named by its name here, in braces."""
+        return template.format(**{key: getattr(value, "id", "") for key, value in vars(self).items()})
 
     def do(self, work: Any) -> Any:
         """Do something with its database: ``work`` takes it and is awaited."""
@@ -77,6 +88,8 @@ class DashboardHouse:
         """Have Acme's request for static IPs be there, and nothing decided."""
 
         async def work(database: Database) -> None:
+            await database.execute("DELETE FROM moves WHERE application_id = $1", self.acme.id)
+            await database.execute("DELETE FROM batches WHERE application_id = $1", self.acme.id)
             await database.execute("DELETE FROM static_ips_changes WHERE application_id = $1", self.acme.id)
             await database.execute("UPDATE applications SET static_ips = 'off' WHERE id = $1", self.acme.id)
             applications = Applications(database, Vault.load(self.folder / "mooring.keys"))
@@ -94,6 +107,21 @@ class DashboardHouse:
         async def work(database: Database) -> None:
             outcome = Outcome.FAILED if failed else Outcome.OPENED
             await _connections(database, self.ann, [(0, 0, traffic, Kind.DYNAMIC, DYNAMIC[0], outcome)])
+
+        self.do(work)
+
+    def go_on(self, application: Application, step: MoveStep, moves: int) -> None:
+        """Have so many of the application's moves that have not ended take this step."""
+        self.do(lambda database: _go_on(database, application, step, moves))
+
+    def can_be_started_in(self, grant: Grant, seconds: float) -> None:
+        """Have the delay of the account's move pass in so many seconds from now."""
+
+        async def work(database: Database) -> None:
+            await database.execute(
+                "UPDATE moves SET due_at = $2 WHERE grant_id = $1", grant.id,
+                datetime.now(UTC) + timedelta(seconds=seconds),
+            )  # fmt: skip
 
         self.do(work)
 
@@ -157,7 +185,15 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
         await operators.create(name=OPERATOR, password=OPERATORS_PASSWORD)
         await operators.create(name=ADMIN, password=ADMINS_PASSWORD, application_id=acme.id)
         await _history(database, ann)
-        return DashboardHouse(folder, database_url, acme, other, ann, failing, eve)
+        vera, walt = await _stopped_by_a_move(house)
+        dunes, estuary = await _moving(house, "Dunes", accounts=12), await _moving(house, "Estuary", accounts=2)
+        furnished = DashboardHouse(
+            folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary
+        )  # fmt: skip
+        await _go_on(database, dunes, MoveStep.TAKEN_UP, 5)
+        await _go_on(database, dunes, MoveStep.PLACED, 3)
+        await _go_on(database, dunes, MoveStep.REFUSED, 1)
+        return furnished
     finally:
         await database.close()
 
@@ -182,6 +218,29 @@ async def _people_of_acme(house: House) -> tuple[Grant, Grant]:
     ann, _ = await house.connect(name="Ann Archer")
     await house.db.execute("UPDATE grants SET synced_at = now() WHERE id = $1", ann.id)
     return ann, made[28]
+
+
+async def _stopped_by_a_move(house: House) -> tuple[Grant, Grant]:
+    """Two accounts of a v2 application with static IPs, each after its first authentication."""
+    made = await house.applications.create(name="Cascade Mail", generation=Generation.V2, region="us")
+    await house.feature.decide(made.application.id, StaticIps.ON, by="operator olga@operator.test")
+    vera, _ = await house.connect(application=made.application, email="vera@cascade.test")
+    walt, _ = await house.connect(application=made.application, email="walt@cascade.test")
+    return vera, walt
+
+
+async def _moving(house: House, name: str, *, accounts: int) -> Application:
+    """An application whose accounts were all just told to move to static addresses."""
+    application = (await house.applications.create(name=name, generation=Generation.V3, region="us")).application
+    for number in range(accounts):
+        await house.connect(application=application, email=f"person{number:02}@{name.lower()}.test")
+    return (await house.feature.decide(application.id, StaticIps.ON, by="operator olga@operator.test"))[0]
+
+
+async def _go_on(database: Database, application: Application, step: MoveStep, moves: int) -> None:
+    async with database.transaction() as tx:
+        for move in (await open_in_application(tx, application.id))[:moves]:
+            await advance(tx, move, step)
 
 
 async def _history(database: Database, ann: Grant) -> None:

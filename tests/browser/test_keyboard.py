@@ -85,11 +85,13 @@ def test_signing_out(house: DashboardHouse, browser: Browser) -> None:
     assert browser.path.startswith("dashboard/sign-in")
 
 
-@pytest.mark.parametrize("path", ["", "/lists", "/applications/{acme}", "/accounts/{ann}"])
+@pytest.mark.parametrize(
+    "path", ["", "/lists", "/applications/{acme}", "/accounts/{ann}", "/accounts/{vera}", "/applications/{dunes}"]
+)
 def test_everything_that_is_filled_in_has_a_label_and_every_page_one_heading(
     house: DashboardHouse, browser: Browser, path: str
 ) -> None:
-    browser.sign_in(house.url + path.format(acme=house.acme.id, ann=house.ann.id), OPERATOR, OPERATORS_PASSWORD)
+    browser.sign_in(house.url + house.path(path), OPERATOR, OPERATORS_PASSWORD)
     assert len(browser.all("h1")) == 1
     assert browser.script("return document.documentElement.lang") == "en"
     fields = "[...document.querySelectorAll('input:not([type=hidden])')]"

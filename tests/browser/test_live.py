@@ -5,7 +5,7 @@ from tests.browser.dashboard_house import OPERATOR, OPERATORS_PASSWORD, Dashboar
 from tests.browser.driver import Browser
 from tests.waiting import until
 
-ROW = "main table tbody tr:first-child"
+ROW = "[sse-swap=connections] tbody tr:first-child"
 
 
 def test_a_new_connection_comes_into_the_list_and_the_picture(house: DashboardHouse, browser: Browser) -> None:

@@ -14,6 +14,9 @@ PAGES = {
     "application": "/applications/{acme}",
     "account": "/accounts/{ann}",
     "failing": "/accounts/{failing}",
+    "asked": "/accounts/{eve}",
+    "waiting": "/accounts/{vera}",
+    "moving": "/applications/{dunes}",
     "lists": "/lists",
     "nothing": "/nothing",
 }
@@ -64,7 +67,8 @@ def test_it_fits_and_can_be_read(
     browser.sign_in(f"{house.url}/lists", OPERATOR, OPERATORS_PASSWORD)
     browser.in_scheme(scheme)
     browser.as_wide_as(size)
-    browser.open(house.url + PAGES[name].format(acme=house.acme.id, ann=house.ann.id, failing=house.failing.id))
+    browser.open(house.url + house.path(PAGES[name]))
+    browser.script("for (const details of document.querySelectorAll('details')) details.open = true")
     if folder := os.environ.get("MOORING_SCREENSHOTS"):
         Path(folder, f"{name}-{scheme}-{size[0]}.png").write_bytes(browser.picture(height=size[1] * 2))
     assert browser.script("return document.documentElement.scrollWidth") <= size[0]
