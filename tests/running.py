@@ -197,9 +197,9 @@ class Running:
         self.process = None
         return status
 
-    def command(self, *arguments: str) -> Any:
-        """What ``mooring … --json`` prints."""
-        done = run_mooring(*arguments, "--json", folder=self.folder, environment=self.environment())
+    def command(self, *arguments: str, said: str | None = None) -> Any:
+        """What ``mooring … --json`` prints; ``said`` is typed."""
+        done = run_mooring(*arguments, "--json", folder=self.folder, environment=self.environment(), said=said)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
@@ -261,13 +261,14 @@ class Running:
 
 
 def run_mooring(
-    *arguments: str, folder: Path, environment: dict[str, str], timeout_s: float = 60
+    *arguments: str, folder: Path, environment: dict[str, str], timeout_s: float = 60, said: str | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """One command, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "mooring", *arguments],
         cwd=folder,
         env=environment,
+        input=said,
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -241,6 +241,8 @@ async def _go_on(database: Database, application: Application, step: MoveStep, m
     async with database.transaction() as tx:
         for move in (await open_in_application(tx, application.id))[:moves]:
             await advance(tx, move, step)
+            if step is MoveStep.PLACED:
+                await tx.execute("UPDATE grants SET environment = $2 WHERE id = $1", move.grant_id, str(move.target))
 
 
 async def _history(database: Database, ann: Grant) -> None:
