@@ -169,6 +169,14 @@ class House:
 
         await until_async(is_in_step, what="the mailbox is in step")
 
+    async def seen(self, grant: Grant) -> None:
+        """Return once it is kept how the server looked to the session that synchronises."""
+
+        async def is_kept() -> bool:
+            return await self.db.fetchval("SELECT EXISTS (SELECT FROM servers_seen WHERE grant_id = $1)", grant.id)
+
+        await until_async(is_kept, what="it is kept how the server looks")
+
     async def failed(self, grant: Grant) -> None:
         """Return once it is known that the mailbox cannot be synchronised."""
 

@@ -98,7 +98,7 @@ async def test_secrets_are_sealed_anew_by_a_new_key_once(applications: Applicati
 
 async def set_static(applications: Applications, database: Database, application: str, state: StaticIps) -> Application:
     async with database.transaction() as tx:
-        return await applications.change_static_ips(tx, application, lambda _: state, by="operator", note="")
+        return (await applications.change_static_ips(tx, application, lambda _: state, by="operator", note=""))[0]
 
 
 async def test_static_addresses_are_switched_and_decide_the_placement(

@@ -1,12 +1,15 @@
 """The direct move: the new side is proven while the old one goes on, and then the mailbox changes hands."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mooring.applications import StaticIps
 from mooring.config import Kind
-from mooring.grants import Grant
+from mooring.errors import Conflict
+from mooring.grants import Grant, Handover
+from mooring.jobs import Holder, LeaseKind, offer
 from mooring.moves import BatchState, Move, MoveState, MoveStep
 from mooring.store import Database
 from tests.store.grant_house import House, open_house
@@ -35,6 +38,24 @@ async def moved(house: House, grant: Grant) -> Move:
     async with house.moving():
         pass
     return (await house.placements.moves(grant))[0]
+
+
+async def settling(house: House, grant: Grant) -> Move:
+    """A move that has handed the account over, whose worker died then."""
+    await house.switch(StaticIps.ON)
+    [move] = await house.placements.moves(grant)
+    async with house.db.transaction() as tx:
+        await house.db.execute("UPDATE moves SET offered_at = now(), state = 'proving'")
+        await offer(tx, LeaseKind.MOVE, grant.id, STATIC)
+    holder = Holder(house.db, timedelta(seconds=5))
+    await holder.join()
+    [lease] = await holder.claim(LeaseKind.MOVE, scopes=None, limit=1)
+    handover = Handover(house.db, house.applications)
+    taken_up = await handover.take_up(lease)
+    now = await house.grants.get(grant.id)
+    assert await handover.hand_over(lease, taken_up, now, holder=None, settles=True, warnings=())
+    await holder.leave()
+    return move
 
 
 async def steps(house: House, move: Move) -> list[MoveStep]:
@@ -72,7 +93,7 @@ async def test_where_only_the_new_side_is_let_in_its_session_goes_on_and_nothing
         await house.switch(StaticIps.ON)
         await house.synced(grant)
     [move] = await house.placements.moves(grant)
-    assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.PLACED]
+    assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.MOVED]
     assert [host for host, _, environment in house.sessions.asked if environment == STATIC] == [IMAP, SMTP]
 
 
@@ -85,7 +106,7 @@ async def test_where_neither_side_is_let_in_the_account_moves_to_what_is_to_be_a
     move = await moved(house, grant)
     assert (move.state, await steps(house, move)) == (
         MoveState.DONE,
-        [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.PLACED],
+        [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.MOVED],
     )
     assert "lets neither side in" in move.warnings[0]
     assert (await house.grants.get(grant.id)).environment is Kind.STATIC
@@ -102,17 +123,47 @@ async def test_sending_is_not_lost_by_a_move(house: House, neither: bool) -> Non
 
 
 async def test_another_uidvalidity_stops_it(house: House) -> None:
-    grant = await running(house)
-    async with house.during(moved(house, grant)) as moving:
+    grant, _ = await house.connect()
+    async with house.moving():
+        await house.seen(grant)
         house.sessions.accounts["ann@example.test"].inbox.uid_validity += 1
-    move = await moving
+        await house.switch(StaticIps.ON)
+    [move] = await house.placements.moves(grant)
     assert (move.state, (move.error or {})["reason"]) == (MoveState.FAILED, "uid_validity")
 
 
-async def test_other_capabilities_warn(house: House) -> None:
+async def test_what_cannot_be_asked_from_the_old_side_is_not_put_at_risk(house: House) -> None:
     grant = await running(house)
-    house.sessions.accounts["ann@example.test"].capabilities = frozenset({"X-ODD"})
-    move = await moved(house, grant)
+    house.sessions.filtered = {(STATIC, SMTP)}
+    await house.switch(StaticIps.ON)
+    house.sessions.undeclared = {DYNAMIC}
+    async with house.moving():
+        pass
+    [move] = await house.placements.moves(grant)
+    assert (move.state, SMTP in (move.error or {})["message"]) == (MoveState.FAILED, True)
+
+
+async def test_without_the_feature_nobody_stays_whatever_the_old_addresses_find(house: House) -> None:
+    await house.switch(StaticIps.ON)
+    grant, _ = await house.connect(application=await house.application_now())
+    async with house.moving():
+        await house.synced(grant)
+    house.sessions.filtered = {(DYNAMIC, IMAP)}
+    await house.switch(StaticIps.OFF)
+    async with house.moving():
+        pass
+    [move] = await house.placements.moves(grant)
+    assert (move.state, move.error, IMAP in move.warnings[0]) == (MoveState.DONE, None, True)
+    assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
+
+
+async def test_other_capabilities_warn(house: House) -> None:
+    grant, _ = await house.connect()
+    async with house.moving():
+        await house.seen(grant)
+        house.sessions.accounts["ann@example.test"].capabilities = frozenset({"X-ODD"})
+        await house.switch(StaticIps.ON)
+    [move] = await house.placements.moves(grant)
     assert move.state is MoveState.DONE
     assert "X-ODD besides" in move.warnings[0]
 
@@ -190,6 +241,73 @@ async def test_switched_off_in_the_middle(house: House) -> None:
     assert move.state is MoveState.ROLLED_BACK
     assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
     assert (await house.lease(grant))[0] == DYNAMIC
+
+
+async def test_asking_again_moves_nobody(house: House) -> None:
+    grant = await running(house)
+    await moved(house, grant)
+    await house.placements.move(await house.application_now(), grant, Kind.DYNAMIC, by="application")
+    async with house.moving():
+        pass
+    await house.feature.ask(house.application.id)
+    assert len(await house.placements.moves(grant)) == 2
+    assert (await house.switch(StaticIps.ON))[1] == 1
+
+
+async def test_a_dry_run_stands_in_nobodys_way(house: House) -> None:
+    grant = await running(house)
+    await house.db.execute("UPDATE applications SET static_ips = 'on'")
+    application = await house.application_now()
+    dry = await house.placements.move(application, grant, Kind.STATIC, dry_run=True, by="application")
+    assert (await house.switch(StaticIps.ON))[1] == 1
+    assert (await house.placements.find_move(grant, dry.id)).state is MoveState.ROLLED_BACK
+    async with house.moving():
+        pass
+    assert (await house.grants.get(grant.id)).environment is Kind.STATIC
+
+
+async def test_stopped_while_it_settles(house: House) -> None:
+    grant = await running(house)
+    move = await settling(house, grant)
+    await house.placements.stop(await house.application_now(), grant, by="operator")
+    async with house.moving():
+        pass
+    move = await house.placements.find_move(grant, move.id)
+    assert move.state is MoveState.DONE
+    assert (await steps(house, move))[-2:] == [MoveStep.HANDED_OVER, MoveStep.MOVED]
+    assert await house.db.fetchval("SELECT count(*) FROM leases") == 0
+
+
+async def test_it_steps_back_when_the_new_side_fails_after_all(house: House) -> None:
+    grant = await running(house)
+    move = await settling(house, grant)
+    house.sessions.filtered = {(STATIC, IMAP)}
+    async with house.moving():
+        pass
+    move = await house.placements.find_move(grant, move.id)
+    assert (move.state, (move.error or {})["environment"]) == (MoveState.ROLLED_BACK, "static")
+    assert (await house.grants.get(grant.id)).environment is Kind.DYNAMIC
+    assert (await house.lease(grant))[0] == DYNAMIC
+
+
+async def test_an_authentication_ends_a_move_that_leads_elsewhere(house: House) -> None:
+    grant = await running(house)
+    await moved(house, grant)
+    application = await house.application_now()
+    move = await house.placements.move(application, grant, Kind.DYNAMIC, by="application")
+    await house.connect(application=application)
+    assert (await house.placements.find_move(grant, move.id)).state is MoveState.ROLLED_BACK
+    assert (await house.grants.get(grant.id)).environment is Kind.STATIC
+
+
+async def test_a_batch_that_led_away_from_static_is_not_rolled_back_without_the_feature(house: House) -> None:
+    grant = await running(house)
+    await moved(house, grant)
+    await house.switch(StaticIps.OFF)
+    [off, _] = await house.feature.batches(house.application.id)
+    with pytest.raises(Conflict, match="not on"):
+        await house.feature.roll_back(house.application.id, off.id, by="operator")
+    assert (await house.feature.batches(house.application.id))[0].state is BatchState.RUNNING
 
 
 async def test_deleted_in_the_middle(house: House) -> None:

@@ -130,6 +130,16 @@ async def test_switching_off_starts_who_was_stopped_where_it_was(house: House, a
     assert (running.environment, running.stopped_at) == (Kind.DYNAMIC, None)
     assert (await story(house, grant))[-1] == (MoveStep.CALLED_OFF, MoveState.ROLLED_BACK)
     assert await leases(house) == ["v2-us-dynamic"]
+    assert await house.facts() == ["grant.created", "grant.stopped", "grant.started"]
+
+
+async def test_stopping_what_is_stopped_is_told_once(house: House, app: Application) -> None:
+    grant, _ = await house.connect(application=(await house.feature.decide(app.id, StaticIps.OFF, by="o"))[0])
+    await house.placements.stop(app, grant, by="operator")
+    await house.feature.decide(app.id, StaticIps.ON, by="o")
+    await first(house, app)
+    assert (await house.facts()).count("grant.stopped") == 1
+    assert (await house.placements.moves(grant))[0].seconds_left(house.clock.now()) == STAGED_DELAY.total_seconds()
 
 
 async def test_a_new_account_knows_where_its_folders_ended(house: House, app: Application) -> None:

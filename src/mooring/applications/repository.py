@@ -107,10 +107,9 @@ async def client_secret(db: Database, application_id: str) -> bytes | None:
     return await db.fetchval("SELECT client_secret FROM applications WHERE id = $1", application_id)
 
 
-async def lock_static_ips(tx: Connection, application_id: str) -> StaticIps | None:
-    """The state, which nobody changes until the transaction ends; None when there is no such application."""
-    state = await tx.fetchval("SELECT static_ips FROM applications WHERE id = $1 FOR NO KEY UPDATE", application_id)
-    return StaticIps(state) if state else None
+async def lock(tx: Connection, application_id: str) -> None:
+    """Have nobody else change or hold the application until the transaction ends."""
+    await tx.execute("SELECT FROM applications WHERE id = $1 FOR NO KEY UPDATE", application_id)
 
 
 async def set_static_ips(tx: Connection, application_id: str, change: tuple[str, str], by: str, note: str) -> None:

@@ -124,19 +124,30 @@ class Applications:
 
     async def change_static_ips(
         self, tx: Connection, application_id: str, rule: Callable[[StaticIps], StaticIps], *, by: str, note: str
-    ) -> Application:
+    ) -> tuple[Application, bool]:
         """Change the state in the caller's transaction, with which the grants are placed anew.
 
         Args:
             rule: the state that follows on the current one.
             by, note: who, and why.
 
+        Returns: the application, which nobody changes until the transaction ends, and whether its state is another.
         Raises:
             NotFound, and what the rule raises.
         """
-        current = await repository.lock_static_ips(tx, application_id)
-        if current is not None and (wanted := rule(current)) is not current:
+        current = (await self.lock(tx, application_id)).static_ips
+        wanted = rule(current)
+        if wanted is not current:
             await repository.set_static_ips(tx, application_id, (current, wanted), by, note)
+        return await self.hold(tx, application_id), wanted is not current
+
+    async def lock(self, tx: Connection, application_id: str) -> Application:
+        """As ``hold``, and nobody else places or deletes an account of it until the caller's transaction ends.
+
+        Raises:
+            NotFound.
+        """
+        await repository.lock(tx, application_id)
         return await self.hold(tx, application_id)
 
     async def static_ips_changes(self, application_id: str) -> list[StaticIpsChange]:

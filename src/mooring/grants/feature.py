@@ -9,26 +9,11 @@ from mooring.errors import Conflict, NotFound
 from mooring.grants import repository
 from mooring.grants.placement import Placements
 from mooring.ids import new_id
-from mooring.jobs import LeaseKind, withdraw
-from mooring.moves import (
-    Batch,
-    BatchState,
-    MoveState,
-    MoveStep,
-    advance,
-    batches,
-    begin_batch,
-    lock_batch,
-    of_batch,
-    open_in_application,
-    set_batch_state,
-)
+from mooring.moves import Batch, BatchState, arrived, batches, begin_batch, call_off, lock_batch, set_batch_state
 from mooring.store import Connection, Database
 
 BATCHES = 20
 """Batches of one application that are shown."""
-
-_BACK = {Kind.STATIC: Kind.DYNAMIC, Kind.DYNAMIC: Kind.STATIC}
 
 
 class Feature:
@@ -54,7 +39,7 @@ class Feature:
             NotFound.
         """
         rule = partial(asked, self_serve=self._self_serve)
-        return (await self._change(application_id, rule, by=by, note=note))[0]
+        return (await self._change(application_id, rule, by=by, note=note, again=False))[0]
 
     async def ask_for_all(self, application_id: str, *, by: str = "application", note: str = "") -> Application:
         """The application asks for itself and for all others of its organisation; returns itself.
@@ -74,14 +59,16 @@ class Feature:
     async def decide(
         self, application_id: str, wanted: StaticIps, *, by: str, note: str = ""
     ) -> tuple[Application, int]:
-        """An operator says on, off or denied.
+        """An operator says on, off or denied; said again, accounts that are elsewhere begin to move anew.
 
         Returns: the application, and how many of its accounts begin to move by it.
         Raises:
             NotFound.
             Conflict: there is no request to deny.
         """
-        return await self._change(application_id, lambda current: decided(current, wanted), by=by, note=note)
+        return await self._change(
+            application_id, lambda current: decided(current, wanted), by=by, note=note, again=True
+        )
 
     async def changes(self, application_id: str) -> list[StaticIpsChange]:
         """Who changed the state, when and why; oldest first."""
@@ -105,40 +92,49 @@ class Feature:
         await self._switch(application_id, batch_id, BatchState.RUNNING)
 
     async def roll_back(self, application_id: str, batch_id: str, *, by: str) -> int:
-        """Call back what waits, and move back what has moved; returns how many accounts move back.
+        """Call off what waits, and move back what has moved; returns how many accounts move back.
 
         The feature stays as it is: it is the entitlement, and the placements are what was rolled back.
 
         Raises:
             NotFound.
-            Conflict: it was rolled back already.
+            Conflict: it was rolled back already, or would lead to static addresses without the feature.
         """
         async with self._db.transaction() as tx:
-            application = await self._applications.hold(tx, application_id)
+            application = await self._applications.lock(tx, application_id)
             await self._lock(tx, application_id, batch_id)
+            target, moved = await arrived(tx, application_id, batch_id)
+            kind = Kind.STATIC if target is Kind.DYNAMIC else Kind.DYNAMIC
+            if kind is Kind.STATIC and not application.feature_on:
+                raise Conflict(
+                    "Static IPs of this application are not on, so its accounts cannot be moved back to them.",
+                    hint=f"`mooring app set-static-ips {application_id} on` moves them there.",
+                )
             await set_batch_state(tx, application_id, batch_id, BatchState.ROLLED_BACK)
-            moves = await of_batch(tx, application_id, batch_id)
-            for move in moves:
-                await withdraw(tx, LeaseKind.MOVE, move.grant_id)
-            moves = await of_batch(tx, application_id, batch_id)
-            for move in moves:
-                if not move.state.is_end:
-                    await advance(tx, move, MoveStep.CALLED_OFF, why=f"by {by}")
-            back = {m.grant_id for m in moves if m.state in {MoveState.DONE, MoveState.SETTLING}}
-            kind = _BACK[moves[0].target] if moves else Kind.DYNAMIC
-            return await self._begin(tx, application, kind, by=f"{by} (rolls back {batch_id})", only=back)
+            await call_off(tx, application_id, batch_id=batch_id, keep=None, why=f"by {by}")
+            return await self._begin(tx, application, kind, by=f"{by} (rolls back {batch_id})", only=moved)
 
     async def _change(
-        self, application_id: str, rule: Callable[[StaticIps], StaticIps], *, by: str, note: str
+        self, application_id: str, rule: Callable[[StaticIps], StaticIps], *, by: str, note: str, again: bool
     ) -> tuple[Application, int]:
         """Change the state and begin to move the accounts accordingly, in one transaction.
 
         Where accounts move in two steps, switching on moves none: each moves by its own authentications (S9).
+
+        Args:
+            again: whether accounts that are elsewhere begin to move also when the state was this already.
         """
         async with self._db.transaction() as tx:
-            application = await self._applications.change_static_ips(tx, application_id, rule, by=by, note=note)
+            application, is_changed = await self._applications.change_static_ips(
+                tx, application_id, rule, by=by, note=note
+            )
+            if not is_changed and not again:
+                return application, 0
             kind = Kind.STATIC if application.feature_on else Kind.DYNAMIC
-            await self._call_off(tx, application, kind, by=by)
+            why = f"static IPs were switched by {by}"
+            for grant_id, mode in await call_off(tx, application_id, batch_id=None, keep=str(kind), why=why):
+                if mode is MigrationMode.STAGED:
+                    await self._placements.run_in(tx, application, grant_id, kind)
             mode = self._placements.policy.mode_of(application)
             if kind is Kind.STATIC and mode is MigrationMode.STAGED:
                 return application, 0
@@ -157,17 +153,6 @@ class Feature:
         if accounts:
             await begin_batch(tx, application.id, new_id(), application.environment(kind), accounts, by)
         return len(accounts)
-
-    async def _call_off(self, tx: Connection, application: Application, kind: Kind, *, by: str) -> None:
-        """End every move that leads elsewhere. Who was stopped for one runs again."""
-        for move in await open_in_application(tx, application.id):
-            if move.target is not kind and not move.dry_run:
-                await withdraw(tx, LeaseKind.MOVE, move.grant_id)
-        for move in await open_in_application(tx, application.id):
-            if move.target is not kind and not move.dry_run:
-                await advance(tx, move, MoveStep.CALLED_OFF, why=f"static IPs were switched by {by}")
-                if move.mode is MigrationMode.STAGED:
-                    await self._placements.run_in(tx, application, move.grant_id, kind)
 
     async def _switch(self, application_id: str, batch_id: str, state: BatchState) -> None:
         async with self._db.transaction() as tx:

@@ -1,5 +1,6 @@
 """What whoever carries out a direct move writes: each step under the lease of the move, in one transaction."""
 
+from datetime import datetime
 from typing import Any
 
 from mooring.applications import Applications
@@ -8,7 +9,7 @@ from mooring.errors import LostOwnership, NotFound
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.types import Grant
-from mooring.jobs import Lease, LeaseKind, fence, fenced, hold, offer, take, withdraw
+from mooring.jobs import Lease, LeaseKind, fence, fenced, offer, take, withdraw
 from mooring.moves import Move, MoveStep, advance, open_of
 from mooring.store import Connection, Database
 
@@ -23,42 +24,44 @@ class Handover:
         self._applications = applications
 
     async def take_up(self, lease: Lease) -> Move:
-        """The move that this lease is for, begun; or as it is, when the mailbox has been handed over already."""
+        """The move that this lease is for, begun; or as it is, when the mailbox has been handed over already.
+
+        A lease whose move has ended, or has not had its turn, is withdrawn.
+        """
         async with fenced(self._db, lease) as tx:
-            move = await self._move(tx, lease)
-            return move if move.is_handed_over else await advance(tx, move, MoveStep.TAKEN_UP)
+            move = await open_of(tx, lease.subject)
+            if move is not None and move.offered_at is not None:
+                return move if move.is_handed_over else await advance(tx, move, MoveStep.TAKEN_UP)
+            await withdraw(tx, lease.kind, lease.subject)
+        raise LostOwnership(f"no move of {lease.subject} has its turn")
 
     async def hand_over(
         self, lease: Lease, move: Move, grant: Grant, *, holder: str | None, settles: bool, warnings: tuple[str, ...]
-    ) -> bool:
+    ) -> datetime | None:
         """Move the account: its placement, the lease of its mailbox, the fact, and the state of the move.
 
         Args:
             grant: as it was when the session was opened that is handed over.
             holder: who has that session; None when there is none, and whoever comes first opens one.
             settles: whether the move waits for the new side to come in step.
-        Returns: False when the account was changed meanwhile, and nothing was moved.
+        Returns: the account's version from now on; None when it was changed meanwhile, and nothing was moved.
         """
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, grant.application_id)
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            await fence(tx, lease)
-            placed = await repository.placed(tx, grant.id)
-            if placed is None:
-                raise NotFound(f"There is no account {grant.id!r} any more.")
+            placed = await self._hold(tx, lease)
             if placed.updated_at != grant.updated_at:
-                return False
-            await repository.place(tx, grant.id, str(move.target))
+                return None
+            _, version = await repository.place(tx, grant.id, str(move.target))
             scope = str(application.environment(move.target))
             if holder is not None:
                 await take(tx, LeaseKind.MAILBOX, grant.id, scope=scope, holder=holder)
             elif not placed.is_stopped:
                 await offer(tx, LeaseKind.MAILBOX, grant.id, scope)
             await self._tell_moved(tx, grant, move.target)
-            await advance(tx, move, MoveStep.HANDED_OVER if settles else MoveStep.PLACED, warnings=warnings)
             if not settles:
                 await withdraw(tx, LeaseKind.MOVE, grant.id)
-        return True
+            await advance(tx, move, MoveStep.HANDED_OVER if settles else MoveStep.MOVED, warnings=warnings)
+        return version
 
     async def end(
         self,
@@ -71,27 +74,28 @@ class Handover:
     ) -> None:
         """End the move where the account is."""
         async with fenced(self._db, lease) as tx:
-            await advance(tx, move, step, error=error, warnings=warnings)
             await withdraw(tx, LeaseKind.MOVE, lease.subject)
+            await advance(tx, move, step, error=error, warnings=warnings)
 
     async def step_back(self, lease: Lease, move: Move, grant: Grant) -> None:
         """Place the account where it was: the new side failed after all, as its synchronisation says."""
         kind = _OTHER[move.target]
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, grant.application_id)
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            await fence(tx, lease)
+            placed = await self._hold(tx, lease)
             await repository.place(tx, grant.id, str(kind))
-            await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(kind)))
+            if not placed.is_stopped:
+                await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(kind)))
             await self._tell_moved(tx, grant, kind)
-            await advance(tx, move, MoveStep.STEPPED_BACK, error=grant.sync_error)
             await withdraw(tx, LeaseKind.MOVE, grant.id)
+            await advance(tx, move, MoveStep.STEPPED_BACK, error=grant.sync_error)
 
-    async def _move(self, tx: Connection, lease: Lease) -> Move:
-        move = await open_of(tx, lease.subject)
-        if move is None:
-            raise LostOwnership(f"the move of {lease.subject} has ended")
-        return move
+    async def _hold(self, tx: Connection, lease: Lease) -> repository.Placed:
+        placed = await repository.hold_placed(tx, lease.subject)
+        await fence(tx, lease)
+        if placed is None:
+            raise NotFound(f"There is no account {lease.subject!r} any more.")
+        return placed
 
     async def _tell_moved(self, tx: Connection, grant: Grant, kind: Kind) -> None:
         data = {"grant_id": grant.id, "provider": grant.provider, "environment": str(kind)}

@@ -16,8 +16,8 @@ from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.placing import Placing, require_due
 from mooring.grants.types import Grant
-from mooring.jobs import LeaseKind, hold, offer, withdraw
-from mooring.moves import Move, MoveStep, Recorded, advance, begin, find, of_grant, offer_turn, open_of, set_due, steps
+from mooring.jobs import LeaseKind, offer, withdraw
+from mooring.moves import Move, MoveStep, Recorded, advance, begin, find, of_grant, open_of, set_due, steps
 from mooring.store import Connection, Database
 
 HISTORY = 50
@@ -57,10 +57,8 @@ class Placements:
             NotFound.
         """
         async with self._db.transaction() as tx:
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            placed = await self._placed(tx, grant.id)
-            if not placed.is_stopped:
-                await self._stop(tx, application, grant.id, by=by)
+            await self._hold(tx, grant.id)
+            await self._stop(tx, application, grant.id, by=by)
 
     async def start(self, application: Application, grant: Grant, *, by: str) -> None:
         """Synchronise the account again, in the environment that a staged move leads to if one has stopped it (S12).
@@ -73,8 +71,7 @@ class Placements:
         """
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, application.id)
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            placed = await self._placed(tx, grant.id)
+            placed = await self._hold(tx, grant.id)
             move = await open_of(tx, grant.id)
             if not placed.is_stopped:
                 return
@@ -84,7 +81,6 @@ class Placements:
                 kind = move.target
                 await advance(tx, move, MoveStep.STARTED, why=f"by {by}")
             await self.run_in(tx, application, grant.id, kind)
-            await self._tell(tx, application, grant.id, EventType.GRANT_STARTED, by=by)
 
     async def move(
         self,
@@ -109,8 +105,7 @@ class Placements:
         mode = mode or self.policy.mode_of(application)
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, application.id)
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            placed = await self._placed(tx, grant.id)
+            placed = await self._hold(tx, grant.id)
             if to is Kind.STATIC and not application.feature_on:
                 raise Forbidden(
                     "This application does not have static addresses, so none of its accounts can move there.",
@@ -127,8 +122,6 @@ class Placements:
             )  # fmt: skip
             if is_staged:
                 await self._stop_for(tx, application, move)
-            else:
-                await offer_turn(tx, move)
         return await self.find_move(grant, move.id)
 
     async def find_move(self, grant: Grant, move_id: str) -> Move:
@@ -155,8 +148,8 @@ class Placements:
         second, after the delay, places it in the static one. S13: later ones are ordinary.
         """
         if placing.ends is not None:
-            await advance(tx, placing.ends, MoveStep.AUTHENTICATED_AGAIN)
             await withdraw(tx, LeaseKind.MOVE, grant_id)
+            await advance(tx, *placing.ends)
         if not placing.stops:
             await self.run_in(tx, application, grant_id, placing.kind)
             return
@@ -168,9 +161,11 @@ class Placements:
 
     async def run_in(self, tx: Connection, application: Application, grant_id: str, kind: Kind) -> None:
         """Have the account synchronised there, by whoever comes first; who held it before loses it."""
-        if await repository.place(tx, grant_id, str(kind)):
+        was_elsewhere, _ = await repository.place(tx, grant_id, str(kind))
+        if was_elsewhere:
             await self._tell(tx, application, grant_id, EventType.GRANT_MOVED, environment=str(kind))
-        await repository.set_stopped(tx, grant_id, None)
+        if await repository.set_stopped(tx, grant_id, None):
+            await self._tell(tx, application, grant_id, EventType.GRANT_STARTED)
         await offer(tx, LeaseKind.MAILBOX, grant_id, str(application.environment(kind)))
 
     async def _stop_for(self, tx: Connection, application: Application, move: Move) -> None:
@@ -180,12 +175,12 @@ class Placements:
         await self._stop(tx, application, move.grant_id, by="move")
 
     async def _stop(self, tx: Connection, application: Application, grant_id: str, *, by: str) -> None:
-        await repository.set_stopped(tx, grant_id, self._clock.now())
-        await withdraw(tx, LeaseKind.MAILBOX, grant_id)
-        await self._tell(tx, application, grant_id, EventType.GRANT_STOPPED, by=by)
+        if await repository.set_stopped(tx, grant_id, self._clock.now()):
+            await withdraw(tx, LeaseKind.MAILBOX, grant_id)
+            await self._tell(tx, application, grant_id, EventType.GRANT_STOPPED, by=by)
 
-    async def _placed(self, tx: Connection, grant_id: str) -> repository.Placed:
-        placed = await repository.placed(tx, grant_id)
+    async def _hold(self, tx: Connection, grant_id: str) -> repository.Placed:
+        placed = await repository.hold_placed(tx, grant_id)
         if placed is None:
             raise NotFound(f"There is no account {grant_id!r} any more.")
         return placed

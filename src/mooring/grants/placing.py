@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mooring.config import Kind, MigrationMode
 from mooring.grants.errors import TooEarly
-from mooring.moves import Move
+from mooring.moves import Move, MoveStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,12 @@ class Placing:
 
     Attributes:
         stops: whether it stops then, as the first of the two authentications of a staged move (S10).
-        ends: the open move that this brings to its end.
+        ends: the open move that this brings to its end, by this step.
     """
 
     kind: Kind
     stops: bool = False
-    ends: Move | None = None
+    ends: tuple[Move, MoveStep] | None = None
 
 
 def new_account(*, feature_on: bool, mode: MigrationMode) -> Placing:
@@ -43,10 +43,10 @@ def known_account(*, feature_on: bool, mode: MigrationMode, current: Kind, move:
     if move is not None and not move.dry_run:
         if move.mode is MigrationMode.STAGED:
             require_due(move, now)
-            return Placing(move.target, ends=move)
-        if move.target is wanted:
-            # It is static that was just let in at every server: nothing is left to prove.
-            return Placing(wanted, ends=move) if wanted is Kind.STATIC else Placing(current)
+            return Placing(move.target, ends=(move, MoveStep.AUTHENTICATED_AGAIN))
+        # Every session is made anew, so nothing is left to hand over.
+        step = MoveStep.AUTHENTICATED_AGAIN if move.target is wanted else MoveStep.CALLED_OFF
+        return Placing(wanted, ends=(move, step))
     if mode is MigrationMode.STAGED and wanted is Kind.STATIC and current is Kind.DYNAMIC:
         return Placing(current, stops=True)
     return Placing(wanted)

@@ -9,6 +9,7 @@ import msgspec
 from mooring.config import Generation, Kind
 from mooring.grants.seen import ServerSeen
 from mooring.grants.types import Grant, GrantStatus, Settings, SyncHealth
+from mooring.jobs import LeaseKind, hold
 from mooring.store import Connection, Database, in_batches
 
 _SELECT = """
@@ -132,31 +133,42 @@ class Placed:
     updated_at: datetime
 
 
-async def placed(tx: Connection, grant_id: str) -> Placed | None:
-    """How the grant is placed, which stays so until the transaction ends; None when it is gone."""
+async def hold_placed(tx: Connection, grant_id: str) -> Placed | None:
+    """How the grant is placed, which stays so until the transaction ends; None when it is gone.
+
+    Who changes an account locks in this order: its application, the lease of its mailbox, the lease of its move,
+    itself, its move.
+    """
+    await hold(tx, LeaseKind.MAILBOX, [grant_id])
+    await hold(tx, LeaseKind.MOVE, [grant_id])
     row = await tx.fetchrow("SELECT environment, stopped_at, updated_at FROM grants WHERE id = $1 FOR UPDATE", grant_id)
     return Placed(Kind(row["environment"]), row["stopped_at"] is not None, row["updated_at"]) if row else None
 
 
-async def place(tx: Connection, grant_id: str, environment: str) -> bool:
-    """Write where the grant is placed; returns whether it was elsewhere.
+async def place(tx: Connection, grant_id: str, environment: str) -> tuple[bool, datetime]:
+    """Write where the grant is placed; returns whether it was elsewhere, and its version from now on.
 
     A failure that was seen from the other place says nothing any more.
     """
-    return bool(
-        await tx.fetchval(
-            """UPDATE grants SET environment = $2, updated_at = clock_timestamp(),
-                      sync_error = CASE WHEN status = 'valid' THEN NULL ELSE sync_error END
-               FROM (SELECT environment FROM grants WHERE id = $1 FOR UPDATE) before
-               WHERE id = $1 RETURNING before.environment <> $2""",
-            grant_id, environment,
-        )
+    row = await tx.fetchrow(
+        """UPDATE grants SET environment = $2, updated_at = clock_timestamp(),
+                  sync_error = CASE WHEN status = 'valid' THEN NULL ELSE sync_error END
+           FROM (SELECT environment FROM grants WHERE id = $1 FOR UPDATE) before
+           WHERE id = $1 RETURNING before.environment <> $2 AS was_elsewhere, grants.updated_at""",
+        grant_id, environment,
     )  # fmt: skip
+    assert row is not None, "who places a grant holds it"
+    return row["was_elsewhere"], row["updated_at"]
 
 
-async def set_stopped(tx: Connection, grant_id: str, at: datetime | None) -> None:
-    """Write since when the grant is stopped; None: it runs."""
-    await tx.execute("UPDATE grants SET stopped_at = $2, updated_at = clock_timestamp() WHERE id = $1", grant_id, at)
+async def set_stopped(tx: Connection, grant_id: str, at: datetime | None) -> bool:
+    """Write since when the grant is stopped (None: it runs); False when it was, or ran, already."""
+    result = await tx.execute(
+        """UPDATE grants SET stopped_at = $2, updated_at = clock_timestamp()
+           WHERE id = $1 AND (stopped_at IS NULL) <> ($2::timestamptz IS NULL)""",
+        grant_id, at,
+    )  # fmt: skip
+    return result != "UPDATE 0"
 
 
 async def reauthenticate(tx: Connection, grant_id: str, values: dict[str, Any]) -> None:
@@ -186,11 +198,11 @@ async def sealed(db: Database, grant_id: str) -> tuple[bytes, bytes] | None:
 
 
 async def to_be_moved(tx: Connection, application_id: str, environment: str) -> list[tuple[str, str]]:
-    """The application's grants that are placed elsewhere and are not being moved: each with its mail server."""
+    """The application's grants that are placed elsewhere and are not being moved, each with its mail server."""
     rows = await tx.fetch(
         """SELECT g.id, lower(g.settings -> 'imap' ->> 'host') AS server FROM grants g
            WHERE g.application_id = $1 AND g.environment <> $2
-             AND NOT EXISTS (SELECT FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL)
+             AND NOT EXISTS (SELECT FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL AND NOT m.dry_run)
            ORDER BY g.created_at, g.id""",
         application_id, environment,
     )  # fmt: skip
@@ -236,6 +248,11 @@ async def seen(db: Database, grant_id: str) -> ServerSeen | None:
         if row
         else None
     )
+
+
+async def clear_landmarks(tx: Connection, grant_id: str) -> None:
+    """Forget where the folders ended: the first copy is whole, and what comes from now on is news anyway."""
+    await tx.execute("UPDATE grants SET landmarks = NULL WHERE id = $1 AND landmarks IS NOT NULL", grant_id)
 
 
 async def set_seen(tx: Connection, grant_id: str, server: ServerSeen) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mooring.egress import DialledStream
@@ -41,5 +42,9 @@ async def look(client: ImapClient, uid_validity: int | None) -> ServerSeen:
 def _key_of(certificate: bytes | None) -> bytes:
     if certificate is None:
         return b""
-    key = x509.load_der_x509_certificate(certificate).public_key()
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        # OpenSSL, which verified it, knows more kinds of keys.
+        return b""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()

@@ -19,7 +19,7 @@ from mooring.grants.types import ConnectRequest, Grant
 from mooring.grants.verify import Verified, verify
 from mooring.grants.ways import way_to_authenticate
 from mooring.ids import new_id, new_secret
-from mooring.jobs import LeaseKind, hold, offer, withdraw
+from mooring.jobs import LeaseKind, offer, withdraw
 from mooring.moves import open_of
 from mooring.store import Connection, Database, ObjectStore
 from mooring.vault import hash_api_key
@@ -98,8 +98,7 @@ class Grants:
         feature_on, mode = application.feature_on, self._placements.policy.mode_of(application)
         known = await repository.by_subject(tx, subject)
         if known is not None:
-            await hold(tx, LeaseKind.MAILBOX, [known])
-            placed = await repository.placed(tx, known)
+            placed = await repository.hold_placed(tx, known)
             if placed is not None:
                 move = await open_of(tx, known)
                 return known, known_account(
@@ -207,8 +206,7 @@ class Grants:
         grant = await self.find(application, identifier)
         changed = await self._changed_servers(application, grant, settings) if settings is not None else None
         async with self._db.transaction() as tx:
-            await hold(tx, LeaseKind.MAILBOX, [grant.id])
-            placed = await repository.placed(tx, grant.id)
+            placed = await repository.hold_placed(tx, grant.id)
             if placed is None:
                 raise NotFound(f"This application has no grant {identifier!r}.")
             if changed is not None:
@@ -249,6 +247,7 @@ class Grants:
         """
         grant = await self.find(application, identifier)
         async with self._db.transaction() as tx:
+            await self._applications.hold(tx, application.id)
             await withdraw(tx, LeaseKind.MAILBOX, grant.id)
             await withdraw(tx, LeaseKind.MOVE, grant.id)
             if not await repository.delete(tx, application.id, grant.id):

@@ -6,12 +6,12 @@ from typing import Any
 
 from mooring.config import EnvironmentName, Generation, Kind, MigrationMode
 from mooring.jobs import LeaseKind, offer
-from mooring.moves.states import MoveState, MoveStep
+from mooring.moves.states import CALLED_OFF_IN, MoveState, MoveStep
 from mooring.moves.types import Batch, BatchState, Move, Recorded
 from mooring.store import Connection, Database
 
 _COLUMNS = """grant_id, id, application_id, coalesce(batch_id, '') AS batch_id, mode, target, environment, server,
-              dry_run, state, by, error, warnings, created_at, due_at, ended_at"""
+              dry_run, state, by, error, warnings, created_at, due_at, offered_at, ended_at"""
 
 _TURNS_LOCK = 7_210_032
 """Two processes never hand out turns at once: a key of pg_advisory_xact_lock that nobody else uses."""
@@ -64,14 +64,15 @@ async def insert_waiting(
 
 async def update(
     tx: Connection, move: Move, state: MoveState, error: dict[str, Any] | None, warnings: tuple[str, ...]
-) -> None:
-    """Write where the move is now, and why it ended if it did not come about."""
-    await tx.execute(
+) -> bool:
+    """Write where the move is now, and why it ended if it did not come about; False when it is not where it was."""
+    result = await tx.execute(
         """UPDATE moves SET state = $3, error = $4, warnings = $5,
                   ended_at = CASE WHEN $6 THEN clock_timestamp() ELSE ended_at END
-           WHERE grant_id = $1 AND id = $2""",
-        move.grant_id, move.id, str(state), error, list(warnings), state.is_end,
+           WHERE grant_id = $1 AND id = $2 AND state = $7""",
+        move.grant_id, move.id, str(state), error, list(warnings), state.is_end, str(move.state),
     )  # fmt: skip
+    return result != "UPDATE 0"
 
 
 async def insert_step(tx: Connection, grant_id: str, move_id: str, step: MoveStep, state: MoveState, why: str) -> None:
@@ -116,18 +117,34 @@ async def steps(db: Database, grant_id: str, move_id: str) -> list[Recorded]:
     return [Recorded(MoveStep(row["step"]), MoveState(row["state"]), row["at"], row["detail"]) for row in rows]
 
 
-async def open_in_application(tx: Connection, application_id: str) -> list[Move]:
-    """The application's moves that have not ended, in the order of their grants."""
+async def call_off(
+    tx: Connection, application_id: str, *, batch_id: str | None, keep: str | None, why: str
+) -> list[tuple[str, MigrationMode]]:
+    """Call off an application's moves that have not ended: of this batch, or all but those that lead to ``keep``.
+
+    Dry runs are called off whatever they lead to. Returns grant and mode of each.
+    """
+    states = [str(state) for state in CALLED_OFF_IN]
+    which = """application_id = $1 AND ended_at IS NULL AND state = ANY ($2)
+               AND ($3::text IS NULL OR batch_id = $3) AND ($4::text IS NULL OR target <> $4 OR dry_run)"""
+    # Who carries out a move locks its lease before its row.
+    await tx.execute(
+        f"""WITH mine AS MATERIALIZED (
+                SELECT l.subject FROM leases l JOIN moves m ON m.grant_id = l.subject
+                WHERE l.kind = $5 AND {which} ORDER BY l.subject FOR UPDATE OF l)
+            DELETE FROM leases l USING mine WHERE l.kind = $5 AND l.subject = mine.subject""",
+        application_id, states, batch_id, keep, str(LeaseKind.MOVE),
+    )  # fmt: skip
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM moves WHERE application_id = $1 AND ended_at IS NULL ORDER BY grant_id", application_id
-    )
-    return [_move(row) for row in rows]
-
-
-async def offer_turn(tx: Connection, move: Move) -> None:
-    """Have whoever serves the move's environment carry it out now."""
-    await tx.execute("UPDATE moves SET offered_at = now() WHERE grant_id = $1 AND id = $2", move.grant_id, move.id)
-    await offer(tx, LeaseKind.MOVE, move.grant_id, str(move.environment))
+        f"""WITH ended AS (
+                UPDATE moves SET state = $5, ended_at = clock_timestamp() WHERE {which} RETURNING grant_id, id, mode),
+            told AS (
+                INSERT INTO move_steps (grant_id, move_id, step, state, detail)
+                SELECT grant_id, id, $6, $5, $7 FROM ended)
+            SELECT grant_id, mode FROM ended ORDER BY grant_id""",
+        application_id, states, batch_id, keep, str(MoveState.ROLLED_BACK), str(MoveStep.CALLED_OFF), why,
+    )  # fmt: skip
+    return [(row["grant_id"], MigrationMode(row["mode"])) for row in rows]
 
 
 async def offer_turns(db: Database, at_once: int) -> int:
@@ -140,7 +157,7 @@ async def offer_turns(db: Database, at_once: int) -> int:
         if not await tx.fetchval("SELECT pg_try_advisory_xact_lock($1)", _TURNS_LOCK):
             return 0
         rows = await tx.fetch(
-            f"""WITH open AS (
+            """WITH open AS (
                    SELECT m.*, coalesce(b.state, 'running') AS batch_state FROM moves m
                    LEFT JOIN batches b ON b.application_id = m.application_id AND b.id = m.batch_id
                    WHERE m.ended_at IS NULL AND m.mode = 'direct' AND m.state <> 'settling'),
@@ -151,11 +168,14 @@ async def offer_turns(db: Database, at_once: int) -> int:
                                (PARTITION BY o.server, o.environment ORDER BY o.created_at, o.id) AS place
                    FROM open o LEFT JOIN under_way u ON u.server = o.server AND u.environment = o.environment
                    WHERE o.offered_at IS NULL AND o.batch_state = 'running')
-               SELECT {_COLUMNS} FROM waiting WHERE place <= $1 ORDER BY grant_id""",
+               UPDATE moves m SET offered_at = now() FROM waiting w
+               WHERE w.place <= $1 AND m.grant_id = w.grant_id AND m.id = w.id
+                 AND m.ended_at IS NULL AND m.offered_at IS NULL
+               RETURNING m.grant_id, m.environment""",
             at_once,
         )
         for row in rows:
-            await offer_turn(tx, _move(row))
+            await offer(tx, LeaseKind.MOVE, row["grant_id"], row["environment"])
     return len(rows)
 
 
@@ -210,10 +230,14 @@ async def set_batch_state(tx: Connection, application_id: str, batch_id: str, st
     )
 
 
-async def of_batch(tx: Connection, application_id: str, batch_id: str) -> list[Move]:
-    """All moves of a batch, in the order of their grants."""
+async def arrived(tx: Connection, application_id: str, batch_id: str) -> tuple[Kind | None, set[str]]:
+    """Where a batch leads, and the grants that it has moved there."""
+    target = await tx.fetchval(
+        "SELECT target FROM batches WHERE application_id = $1 AND id = $2", application_id, batch_id
+    )
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM moves WHERE application_id = $1 AND batch_id = $2 ORDER BY grant_id",
+        """SELECT grant_id FROM moves
+           WHERE application_id = $1 AND batch_id = $2 AND state IN ('done', 'settling')""",
         application_id, batch_id,
     )  # fmt: skip
-    return [_move(row) for row in rows]
+    return Kind(target) if target else None, {row["grant_id"] for row in rows}

@@ -28,7 +28,7 @@ class MoveState(StrEnum):
     DONE = "done"
     #: it could not go there; it never left
     FAILED = "failed"
-    #: it is back where it was, or was called back before it left
+    #: it is back where it was, or was called off before it had arrived
     ROLLED_BACK = "rolled_back"
 
     @property
@@ -46,7 +46,7 @@ class MoveStep(StrEnum):
     ASKED = "asked"
     #: staged: the account stops, by rule (S10)
     STOPPED = "stopped"
-    #: staged: the second authentication, after the delay (S11)
+    #: an authentication placed the account where the move leads; of a staged move it is the second (S11)
     AUTHENTICATED_AGAIN = "authenticated_again"
     #: staged: an administrator started it, after the delay (S12)
     STARTED = "started"
@@ -58,15 +58,15 @@ class MoveStep(StrEnum):
     PROVEN = "proven"
     #: direct: the mailbox has a new holder, in one transaction
     HANDED_OVER = "handed_over"
-    #: direct: there was no session to hand over, so the account was placed
-    PLACED = "placed"
+    #: direct: the account is on the new side, and whether it comes in step there is not waited for
+    MOVED = "moved"
     #: direct: the new side has looked at every folder
     IN_STEP = "in_step"
     #: direct: the new side is not let in, or finds another mailbox
     REFUSED = "refused"
     #: direct: the new side failed after all
     STEPPED_BACK = "stepped_back"
-    #: the feature was switched off, or an operator called the move back
+    #: the feature was switched, an operator called the move back, or something else went before a dry run
     CALLED_OFF = "called_off"
 
 
@@ -88,16 +88,21 @@ TRANSITIONS = {
     (MoveState.PROVING, MoveStep.TAKEN_UP): MoveState.PROVING,
     (MoveState.PROVING, MoveStep.PROVEN): MoveState.DONE,
     (MoveState.PROVING, MoveStep.HANDED_OVER): MoveState.SETTLING,
-    (MoveState.PROVING, MoveStep.PLACED): MoveState.DONE,
+    (MoveState.PROVING, MoveStep.MOVED): MoveState.DONE,
     (MoveState.PROVING, MoveStep.REFUSED): MoveState.FAILED,
     (MoveState.PROVING, MoveStep.AUTHENTICATED_AGAIN): MoveState.DONE,
     (MoveState.PROVING, MoveStep.CALLED_OFF): MoveState.ROLLED_BACK,
     (MoveState.SETTLING, MoveStep.IN_STEP): MoveState.DONE,
+    (MoveState.SETTLING, MoveStep.MOVED): MoveState.DONE,
     (MoveState.SETTLING, MoveStep.STEPPED_BACK): MoveState.ROLLED_BACK,
     (MoveState.SETTLING, MoveStep.AUTHENTICATED_AGAIN): MoveState.DONE,
     (MoveState.SETTLING, MoveStep.CALLED_OFF): MoveState.ROLLED_BACK,
 }
 """All that can follow; whatever is not here cannot happen."""
+
+
+CALLED_OFF_IN = frozenset(state for state, step in TRANSITIONS if step is MoveStep.CALLED_OFF)
+"""The states in which a move can be called off: all that have not ended and wait for something."""
 
 
 def first_state(mode: MigrationMode, step: MoveStep) -> MoveState:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import ceil
 from typing import Any
 
 from mooring.config import EnvironmentName, Kind, MigrationMode
@@ -22,6 +23,7 @@ class Move:
         error: why it did not come about, in the shape of ``provider_error`` with a ``message``; or None.
         warnings: what was found and does not stand in the way.
         due_at: staged: before this nothing starts the account again.
+        offered_at: direct: when its turn came.
     """
 
     grant_id: str
@@ -39,6 +41,7 @@ class Move:
     warnings: tuple[str, ...]
     created_at: datetime
     due_at: datetime | None
+    offered_at: datetime | None
     ended_at: datetime | None
 
     @property
@@ -48,9 +51,9 @@ class Move:
 
     def seconds_left(self, now: datetime) -> int:
         """Whole seconds until the delay of a staged move has passed; 0 when it has."""
-        if self.due_at is None or self.due_at <= now:
+        if self.ended_at is not None or self.due_at is None:
             return 0
-        return max(1, round((self.due_at - now).total_seconds()))
+        return max(0, ceil((self.due_at - now).total_seconds()))
 
 
 @dataclass(frozen=True, slots=True)

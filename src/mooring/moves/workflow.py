@@ -7,6 +7,7 @@ from typing import Any
 from mooring.config import EnvironmentName, MigrationMode
 from mooring.errors import Conflict
 from mooring.ids import new_id
+from mooring.jobs import LeaseKind, withdraw
 from mooring.moves import repository
 from mooring.moves.states import MoveStep, first_state, next_state
 from mooring.moves.types import Move
@@ -26,12 +27,16 @@ async def begin(
     batch_id: str = "",
     dry_run: bool = False,
 ) -> Move:
-    """A new move, in the state that its first step leads to.
+    """A new move, in the state that its first step leads to. A dry run that has not ended is called off for it.
 
     Raises:
         Conflict: the account is being moved already.
     """
-    if (under_way := await repository.open_of(tx, grant_id)) is not None:
+    under_way = await repository.open_of(tx, grant_id)
+    if under_way is not None and under_way.dry_run and not dry_run:
+        await withdraw(tx, LeaseKind.MOVE, grant_id)
+        await advance(tx, under_way, MoveStep.CALLED_OFF, why=f"for a move by {by}")
+    elif under_way is not None:
         raise Conflict(
             f"This account is being moved to {under_way.environment} already (move {under_way.id}).",
             hint=f"GET …/moves/{under_way.id} tells how it goes on.",
@@ -92,9 +97,10 @@ async def advance(
         error: for a step that ends the move otherwise than it was meant to.
 
     Raises:
-        Conflict: the step cannot follow.
+        Conflict: the step cannot follow, or the move has gone on meanwhile.
     """
     state = next_state(move.state, step)
-    await repository.update(tx, move, state, error, (*move.warnings, *warnings))
+    if not await repository.update(tx, move, state, error, (*move.warnings, *warnings)):
+        raise Conflict(f"The move {move.id} has gone on meanwhile.", hint="Look at it again.")
     await repository.insert_step(tx, move.grant_id, move.id, step, state, why)
     return replace(move, state=state, error=error, warnings=(*move.warnings, *warnings))

@@ -8,7 +8,7 @@ import structlog
 from mooring.clock import Clock
 from mooring.errors import LostOwnership, MooringError, ProviderFailure
 from mooring.events import EventType, Fact, append
-from mooring.grants import Grant, GrantStatus, set_failure_told, set_status, set_sync_health
+from mooring.grants import Grant, GrantStatus, clear_landmarks, set_failure_told, set_status, set_sync_health
 from mooring.jobs import Lease, fenced
 from mooring.store import Connection, Database
 from mooring.sync.failures import as_stored
@@ -40,6 +40,7 @@ class Health:
             if before.failure_told:
                 await self._tell(tx, EventType.SYNC_RECOVERED)
             if before.synced_at is None:
+                await clear_landmarks(tx, self._grant.id)
                 await self._tell(tx, EventType.SYNC_COMPLETED)
             elif self._clock.now() - before.synced_at > UNWATCHED:
                 gap = {"reason": "unwatched", "since": int(before.synced_at.timestamp())}

@@ -110,7 +110,7 @@ class MailboxSync:
         self._was_in_step = False
         key = await self._keys.data_key(self._grant)
         writer = MailWriter(self._db, self._objects, self._clock, self._grant, self._lease, key)
-        opened = self._openings.take(self._grant.id) or await self._open()
+        opened = await self._openings.take(self._grant.id, self._grant.updated_at) or await self._open()
         client, attempt = opened.client, opened.attempt
         try:
             with attempt.reported():

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -47,6 +48,10 @@ TURNS_S = 0.5
 """Seconds between looks at whose turn it is."""
 SETTLE_S = 0.5
 """Seconds between looks at whether the new side has come in step."""
+TRIES = 10
+"""Times that a move is begun: again after a worker died, after a failure of ours, and for an account that changed."""
+AGAIN_S = 5.0
+"""Seconds after a failure of ours before the move is begun again."""
 INBOX = "INBOX"
 
 
@@ -112,46 +117,66 @@ class _Carrying:
         """Return when the move has ended, or is no longer ours."""
         try:
             with suppress(LostOwnership, NotFound):
-                while not await self._carry():
-                    pass
+                while True:
+                    move = await self._mover.handover.take_up(self._lease)
+                    if move.is_handed_over:
+                        return await self._settle(move)
+                    if not await self._is_worth_trying(move):
+                        return None
+                    await self._carry(move)
         except MooringError as e:
             log.warning("move.interrupted", grant=self._lease.subject, error=str(e))
+            await asyncio.sleep(AGAIN_S)
 
-    async def _carry(self) -> bool:
-        """Go on from where the move is; False when the account was changed meanwhile, and it has to be proven anew."""
-        move = await self._mover.handover.take_up(self._lease)
-        if not move.is_handed_over:
-            grant = await self._grant()
-            proof = _Proof(self._mover, grant, move)
-            try:
-                verdict = await proof.verdict()
-                if not await self._decide(move, grant, proof, verdict):
-                    return False
-            finally:
-                await proof.close()
-            move = await self._mover.handover.take_up(self._lease)
-        await self._settle(move)
-        return True
-
-    async def _decide(self, move: Move, grant: Grant, proof: "_Proof", verdict: Verdict) -> bool:
-        """Refuse, or hand over; returns as ``hand_over``."""
-        handover, warnings = self._mover.handover, verdict.warnings
-        if verdict.stops is not None or move.dry_run:
-            step = MoveStep.PROVEN if verdict.stops is None else MoveStep.REFUSED
-            await handover.end(self._lease, move, step, error=verdict.stops, warnings=warnings)
+    async def _is_worth_trying(self, move: Move) -> bool:
+        """Whether it has not been begun in vain too often; else it is ended."""
+        history = await steps(self._mover.db, move.grant_id, move.id)
+        if sum(recorded.step is MoveStep.TAKEN_UP for recorded in history) <= TRIES:
             return True
-        opened = proof.opened
-        is_done = await handover.hand_over(
-            self._lease, move, grant,
-            holder=self._mover.mailboxes.holder_id if opened else None,
-            settles=opened is not None and proof.works_today,
-            warnings=warnings,
-        )  # fmt: skip
-        if is_done and opened is not None:
-            proof.opened = None
-            self._mover.mailboxes.look()
-            await self._mover.openings.offer(grant.id, opened)
-        return is_done
+        said = f"It was begun {TRIES} times and never came to an end; the worker's log says why."
+        error = {"stage": "", "reason": "interrupted", "message": said}
+        await self._mover.handover.end(self._lease, move, MoveStep.REFUSED, error=error)
+        return False
+
+    async def _carry(self, move: Move) -> None:
+        """Prove the new side; then refuse, or hand over. Nothing is done when the account was changed meanwhile."""
+        grant = await self._grant()
+        proof = _Proof(self._mover, grant, move)
+        try:
+            verdict = await proof.verdict()
+            if verdict.stops is not None or move.dry_run:
+                step = MoveStep.PROVEN if verdict.stops is None else MoveStep.REFUSED
+                await self._mover.handover.end(self._lease, move, step, error=verdict.stops, warnings=verdict.warnings)
+            elif proof.opened is None:
+                await self._hand_over(move, grant, verdict, holder=None, settles=False)
+            else:
+                await self._hand_over_with(proof, proof.opened, move, grant, verdict)
+        finally:
+            await proof.close()
+
+    async def _hand_over_with(
+        self, proof: "_Proof", opened: Opened, move: Move, grant: Grant, verdict: Verdict
+    ) -> None:
+        """Hand the mailbox over to this process, with the session that was proven."""
+        mailboxes = self._mover.mailboxes
+        with self._mover.openings.opening(grant.id, opened) as opening:
+            try:
+                version = await self._hand_over(
+                    move, grant, verdict, holder=mailboxes.holder_id, settles=proof.works_today
+                )
+                if version is not None:
+                    mailboxes.look()
+                    await opening.offer(version)
+            finally:
+                if opening.is_taken:
+                    proof.opened = None
+
+    async def _hand_over(
+        self, move: Move, grant: Grant, verdict: Verdict, *, holder: str | None, settles: bool
+    ) -> datetime | None:
+        return await self._mover.handover.hand_over(
+            self._lease, move, grant, holder=holder, settles=settles, warnings=verdict.warnings
+        )
 
     async def _settle(self, move: Move) -> None:
         """Wait until the new side has looked at every folder; step back when it fails instead."""
@@ -161,6 +186,8 @@ class _Carrying:
             grant = await self._grant()
             if grant.synced_at is not None and grant.synced_at > handed_over_at:
                 return await self._mover.handover.end(self._lease, move, MoveStep.IN_STEP)
+            if grant.stopped_at is not None:
+                return await self._mover.handover.end(self._lease, move, MoveStep.MOVED)
             if grant.sync_error is not None:
                 return await self._mover.handover.step_back(self._lease, move, grant)
             await asyncio.sleep(SETTLE_S)
@@ -216,7 +243,8 @@ class _Proof:
             await self.close()
             findings.append(Finding("IMAP", as_stored(e), self.works_today, isinstance(e, EgressError)))
         findings += await self._others(credentials)
-        return judge(findings, before=before, now=now, works_today=self.works_today)
+        is_owed = self._move.target is Kind.DYNAMIC and not grant.feature_on
+        return judge(findings, before=before, now=now, works_today=self.works_today, is_owed=is_owed)
 
     async def _others(self, credentials: Credentials) -> list[Finding]:
         """The servers for sending and for calendars."""
@@ -248,8 +276,11 @@ class _Proof:
             works_today = True
             try:
                 await ask(self._way(Traffic.PROBE, self._grant.environment))
-            except (EgressError, ProviderFailure, TargetNotAllowed):
+            except (ProviderFailure, TargetNotAllowed):
                 works_today = False
+            except EgressError:
+                # This process does not leave by that environment: what is not known is not put at risk.
+                pass
             return Finding(protocol, as_stored(failure), works_today, isinstance(failure, EgressError))
         return Finding(protocol)
 

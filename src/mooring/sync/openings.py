@@ -1,8 +1,10 @@
 """Sessions that were opened for a mailbox before it is ours, until whoever synchronises it takes them."""
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 
 from mooring.grants import Attempt
 from mooring.protocols.imap import ImapClient
@@ -17,31 +19,67 @@ class Opened:
 
     client: ImapClient
     attempt: Attempt
-    taken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Opening:
+    """A session whose mailbox is about to be handed over to this process, or has been.
+
+    Attributes:
+        version: of the account that the session belongs to (``Grant.updated_at``); None: it was not handed over.
+        is_taken: somebody has it.
+    """
+
+    def __init__(self, grant_id: str, opened: Opened) -> None:
+        self.grant_id = grant_id
+        self.opened = opened
+        self.version: datetime | None = None
+        self._decided = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    @property
+    def is_taken(self) -> bool:
+        return self._taken.is_set()
+
+    async def offer(self, version: datetime) -> None:
+        """Have it ready for whoever takes up the mailbox; return once it is taken, or nobody came."""
+        self.version = version
+        self._decided.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_S):
+                await self._taken.wait()
+
+    def close(self) -> None:
+        """Nobody takes it from now on."""
+        if not self.is_taken:
+            self.version = None
+        self._decided.set()
+
+    async def take(self, version: datetime) -> Opened | None:
+        """The session, if it belongs to this version of the account and nobody has it; waits until that is known."""
+        await self._decided.wait()
+        if self.version != version or self.is_taken:
+            return None
+        self._taken.set()
+        return self.opened
 
 
 class Openings:
     """At most one for each grant."""
 
     def __init__(self) -> None:
-        self._by_grant: dict[str, Opened] = {}
+        self._by_grant: dict[str, Opening] = {}
 
-    async def offer(self, grant_id: str, opened: Opened) -> None:
-        """Have this session ready for whoever takes up the mailbox; return once it is taken, or closed because
-        nobody came.
-        """
-        self._by_grant[grant_id] = opened
+    @contextmanager
+    def opening(self, grant_id: str, opened: Opened) -> Generator[Opening]:
+        """A session that is announced before its mailbox is handed over, so that nobody who gets that opens another."""
+        opening = self._by_grant[grant_id] = Opening(grant_id, opened)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TAKEN_S):
-                    await opened.taken.wait()
+            yield opening
         finally:
-            if self.take(grant_id) is not None:
-                await opened.client.aclose()
+            del self._by_grant[grant_id]
+            opening.close()
 
-    def take(self, grant_id: str) -> Opened | None:
-        """The session, which is the caller's from now on; None when there is none."""
-        opened = self._by_grant.pop(grant_id, None)
-        if opened is not None:
-            opened.taken.set()
-        return opened
+    async def take(self, grant_id: str, version: datetime) -> Opened | None:
+        """The session that belongs to this version of the account, which is the caller's from now on; or None."""
+        opening = self._by_grant.get(grant_id)
+        return await opening.take(version) if opening is not None else None

@@ -38,7 +38,12 @@ class Verdict:
 
 
 def judge(
-    findings: Sequence[Finding], *, before: ServerSeen | None, now: ServerSeen | None, works_today: bool
+    findings: Sequence[Finding],
+    *,
+    before: ServerSeen | None,
+    now: ServerSeen | None,
+    works_today: bool,
+    is_owed: bool = False,
 ) -> Verdict:
     """Whether the account is at least as well off on the new side.
 
@@ -49,14 +54,15 @@ def judge(
         before: the server as the session found it that synchronises; None when there has been none.
         now: as the new session found it; None when there is none.
         works_today: whether the account is synchronised where it is.
+        is_owed: it has to move whatever is found: it has no right to where it is.
     """
+    stops: list[dict[str, Any]] = []
     warnings: list[str] = []
     for finding in findings:
-        if finding.failure is None:
-            continue
-        if finding.is_ours or finding.works_today:
-            return Verdict(finding.failure, tuple(warnings))
-        warnings.append(f"{finding.protocol} lets neither side in: {finding.failure['message']}")
+        if finding.failure is not None and (finding.is_ours or finding.works_today):
+            stops.append(finding.failure)
+        elif finding.failure is not None:
+            warnings.append(f"{finding.protocol} lets neither side in: {finding.failure['message']}")
     if before is not None and now is not None:
         if None not in {before.uid_validity, now.uid_validity} and before.uid_validity != now.uid_validity:
             said = (
@@ -64,10 +70,14 @@ def judge(
                 f"{before.uid_validity}), so it may be another mailbox."
             )
             if works_today:
-                return Verdict({"stage": "list", "reason": "uid_validity", "message": said}, tuple(warnings))
-            warnings.append(said)
+                stops.append({"stage": "list", "reason": "uid_validity", "message": said})
+            else:
+                warnings.append(said)
         warnings += _differences(before, now)
-    return Verdict(None, tuple(warnings))
+    if is_owed:
+        warnings += [str(stop["message"]) for stop in stops]
+        stops = []
+    return Verdict(stops[0] if stops else None, tuple(warnings))
 
 
 def _differences(before: ServerSeen, now: ServerSeen) -> list[str]:

@@ -64,7 +64,9 @@ class Worker:
     async def _take_up(self, leases: Sequence[Lease]) -> Mapping[Lease, Held]:
         by_grant = {lease.subject: lease for lease in leases}
         grants = await by_ids(self._db, list(by_grant))
-        return {by_grant[grant.id]: self._held(grant, by_grant[grant.id]) for grant in grants}
+        return {
+            by_grant[grant.id]: self._held(grant, by_grant[grant.id]) for grant in grants if grant.stopped_at is None
+        }
 
     def _held(self, grant: Grant, lease: Lease) -> Held:
         mailbox = MailboxSync(

@@ -70,5 +70,6 @@ def _made(grant: Grant, environment: EnvironmentName, *, dry_run: bool) -> Move:
     return Move(
         grant_id=grant.id, id="move1", application_id=grant.application_id, batch_id="", mode=MigrationMode.DIRECT,
         target=environment.kind, environment=environment, server="imap.example.com", dry_run=dry_run,
-        state=MoveState.WAITING, by="application", error=None, warnings=(), created_at=AT, due_at=None, ended_at=None,
+        state=MoveState.WAITING, by="application", error=None, warnings=(), created_at=AT, due_at=None,
+        offered_at=None, ended_at=None,
     )  # fmt: skip

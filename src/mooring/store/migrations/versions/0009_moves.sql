@@ -40,6 +40,7 @@ CREATE TABLE moves (
 );
 CREATE UNIQUE INDEX moves_open ON moves (grant_id) WHERE ended_at IS NULL;
 CREATE INDEX moves_waiting ON moves (server) WHERE ended_at IS NULL AND mode = 'direct';
+CREATE INDEX moves_under_way ON moves (application_id) WHERE ended_at IS NULL;
 CREATE INDEX moves_batch ON moves (batch_id) WHERE batch_id IS NOT NULL;
 
 CREATE TABLE move_steps (                             -- what became of a move, step by step
