@@ -22,7 +22,7 @@ from mooring.egress import Caller, Dial, Outcome, Traffic
 from mooring.egress import repository as ledger
 from mooring.egress.types import Intent, Settlement
 from mooring.grants import Grant
-from mooring.moves import MoveStep, advance, open_in_application
+from mooring.moves import MoveStep, advance, open_of
 from mooring.operators import Operators, Passwords
 from mooring.store import Database
 from mooring.vault import Vault
@@ -191,7 +191,7 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
             folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary
         )  # fmt: skip
         await _go_on(database, dunes, MoveStep.TAKEN_UP, 5)
-        await _go_on(database, dunes, MoveStep.PLACED, 3)
+        await _go_on(database, dunes, MoveStep.MOVED, 3)
         await _go_on(database, dunes, MoveStep.REFUSED, 1)
         return furnished
     finally:
@@ -238,10 +238,17 @@ async def _moving(house: House, name: str, *, accounts: int) -> Application:
 
 
 async def _go_on(database: Database, application: Application, step: MoveStep, moves: int) -> None:
+    """Have so many of the application's moves take a step, and arrive if it is that one."""
     async with database.transaction() as tx:
-        for move in (await open_in_application(tx, application.id))[:moves]:
+        rows = await tx.fetch(
+            "SELECT grant_id FROM moves WHERE application_id = $1 AND ended_at IS NULL ORDER BY grant_id LIMIT $2",
+            application.id, moves,
+        )  # fmt: skip
+        for row in rows:
+            move = await open_of(tx, row["grant_id"])
+            assert move is not None
             await advance(tx, move, step)
-            if step is MoveStep.PLACED:
+            if step is MoveStep.MOVED:
                 await tx.execute("UPDATE grants SET environment = $2 WHERE id = $1", move.grant_id, str(move.target))
 
 

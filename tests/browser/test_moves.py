@@ -73,7 +73,7 @@ def test_how_far_accounts_are_moves_while_one_looks_and_they_are_paused(
     browser.tab_to("button[value=pause]")
     house.go_on(house.dunes, MoveStep.TAKEN_UP, 3)
     browser.shows("3 proving")
-    house.go_on(house.dunes, MoveStep.PLACED, 3)
+    house.go_on(house.dunes, MoveStep.MOVED, 3)
     browser.shows("7 of 12 ended")
     bar = browser.one("progress")
     assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("7", "12")
@@ -87,7 +87,7 @@ def test_how_far_accounts_are_moves_while_one_looks_and_they_are_paused(
 
 def test_accounts_that_move_together_are_rolled_back_after_plain_words(house: DashboardHouse, browser: Browser) -> None:
     house.go_on(house.estuary, MoveStep.TAKEN_UP, 1)
-    house.go_on(house.estuary, MoveStep.PLACED, 1)
+    house.go_on(house.estuary, MoveStep.MOVED, 1)
     browser.sign_in(f"{house.url}/applications/{house.estuary.id}", OPERATOR, OPERATORS_PASSWORD)
     browser.tab_to("ol.batches summary")
     browser.press(Keys.ENTER)

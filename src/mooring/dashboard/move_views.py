@@ -134,7 +134,7 @@ _STEPS = {
     MoveStep.TAKEN_UP: "Taken up by a worker of the new side",
     MoveStep.PROVEN: "Every server lets the new side in",
     MoveStep.HANDED_OVER: "Handed over to the new side",
-    MoveStep.PLACED: "Placed: there was no session to hand over",
+    MoveStep.MOVED: "Moved to the new side",
     MoveStep.IN_STEP: "In step on the new side",
     MoveStep.REFUSED: "Refused",
     MoveStep.STEPPED_BACK: "Stepped back to the old side",
@@ -175,13 +175,15 @@ def controls_of(
     if under_way is not None and under_way.due_at is not None and grant.stopped_at is not None:
         left = under_way.seconds_left(now)
         wait = Wait(under_way.target, under_way.due_at, span(left) if left else "")
+    # A dry run is in nobody's way: it is called off for a move.
+    on_its_way = under_way is not None and not under_way.dry_run
     target = Kind.STATIC if grant.environment is Kind.DYNAMIC else Kind.DYNAMIC
     lacks = target is Kind.STATIC and not application.feature_on
     return Controls(
         is_stopped=grant.stopped_at is not None,
         wait=wait,
-        target=None if under_way is not None or lacks else target,
-        lacks=under_way is None and lacks,
+        target=None if on_its_way or lacks else target,
+        lacks=lacks and not on_its_way,
         mode=policy.mode_of(application),
         delay=span(int(policy.staged_delay.total_seconds())),
     )

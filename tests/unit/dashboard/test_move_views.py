@@ -20,7 +20,7 @@ STAGED = Move(
     grant_id="g1", id="m1", application_id="acme", batch_id="", mode=MigrationMode.STAGED, target=Kind.STATIC,
     environment=EnvironmentName(Generation.V3, "us", Kind.STATIC), server="imap.example.com", dry_run=False,
     state=MoveState.STOPPED, by="operator olga", error=None, warnings=(), created_at=NOW,
-    due_at=NOW + timedelta(seconds=750), ended_at=None,
+    due_at=NOW + timedelta(seconds=750), offered_at=None, ended_at=None,
 )  # fmt: skip
 STOPPED = replace(GRANT, stopped_at=NOW)
 DIRECT = replace(STAGED, mode=MigrationMode.DIRECT, state=MoveState.PROVING, due_at=None)
@@ -51,6 +51,7 @@ def test_without_static_addresses_only_the_way_back_is_offered() -> None:
 
 def test_an_account_on_its_way_is_not_offered_another_one() -> None:
     assert controls_of(GRANT, ACME, DIRECT, POLICY, NOW).target is None
+    assert controls_of(GRANT, ACME, replace(DIRECT, dry_run=True), POLICY, NOW).target is Kind.STATIC
     ended = replace(DIRECT, state=MoveState.FAILED, ended_at=NOW)
     assert controls_of(GRANT, ACME, ended, POLICY, NOW).target is Kind.STATIC
 
