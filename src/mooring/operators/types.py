@@ -10,7 +10,7 @@ class Role(StrEnum):
 
     #: runs this installation: sees everything, and decides
     OPERATOR = "operator"
-    #: of one application: sees what is its, and asks
+    #: of one application: sees what is its, asks, and stops, starts and moves its accounts
     ADMIN = "admin"
 
 
