@@ -185,6 +185,7 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
         await operators.create(name=OPERATOR, password=OPERATORS_PASSWORD)
         await operators.create(name=ADMIN, password=ADMINS_PASSWORD, application_id=acme.id)
         await _history(database, ann)
+        await house.applications.create(name="Fjord Desk", generation=Generation.V3, region="us")
         vera, walt = await _stopped_by_a_move(house)
         dunes, estuary = await _moving(house, "Dunes", accounts=12), await _moving(house, "Estuary", accounts=2)
         furnished = DashboardHouse(
