@@ -13,6 +13,7 @@ from mooring.api.app import create_app
 from mooring.api.services import Services
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
+from mooring.egress import Part
 from mooring.lifetime import until_stopped
 
 log = structlog.get_logger()
@@ -48,11 +49,12 @@ async def serve(config: Config, environments: Sequence[str] | None, *, supervise
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        serving = asyncio.create_task(server.serve())
-        stopped = asyncio.create_task(until_stopped(supervised=supervised))
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
+        async with installation.shares(Part.PEOPLE, environments).held():
+            serving = asyncio.create_task(server.serve())
+            stopped = asyncio.create_task(until_stopped(supervised=supervised))
+            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            await serving
 
 
 class _Server(uvicorn.Server):
@@ -83,6 +85,7 @@ def services_of(installation: Installation) -> Services:
         webhooks=installation.webhooks,
         facts=installation.facts,
         guard=installation.guard.read,
+        berths=installation.berth_counts,
         clock=installation.clock,
         ready=installation.ready,
     )

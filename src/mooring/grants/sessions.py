@@ -115,6 +115,7 @@ class Sessions:
     async def _dial(self, attempt: Attempt, tls: bool) -> DialledStream:
         stream = await self._dialer.dial(attempt.way.dial(attempt.host, attempt.port, tls=tls))
         attempt.source = str(stream.route.source.address)
+        attempt.berth = stream.berth
         return stream
 
 
