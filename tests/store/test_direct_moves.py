@@ -47,7 +47,7 @@ async def test_the_session_that_proves_the_new_side_is_the_one_that_goes_on(hous
     assert (move.state, move.error, move.warnings) == (MoveState.DONE, None, ())
     assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.HANDED_OVER, MoveStep.IN_STEP]
     logins = [(host, environment) for host, _, environment in house.sessions.asked if environment == STATIC]
-    assert logins == [(IMAP, STATIC), (SMTP, STATIC)]
+    assert logins == [(SMTP, STATIC), (IMAP, STATIC)]
     now = await house.grants.get(grant.id)
     assert (now.environment, now.sync_error) == (Kind.STATIC, None)
     assert "grant.moved" in await house.facts()

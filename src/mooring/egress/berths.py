@@ -12,7 +12,7 @@ from mooring.egress.types import Dial, Traffic
 from mooring.errors import SourceBusy
 
 PATIENCE_S = 5.0
-"""Seconds that people wait for a berth: what is left of an answer within 30 s (spec §6.8) has to be enough for the rest."""
+"""Seconds that people wait for a berth; the server's own answer is to come within 30 all the same (spec §6.8)."""
 IN_A_ROW = 4
 """Berths that go to people one after the other while synchronisation waits, too; the next one goes to that."""
 

@@ -223,9 +223,7 @@ async def give_up_share(db: Database, process: str) -> None:
 
 async def shares(db: Database, part: str) -> list[tuple[str, list[str] | None]]:
     """The living processes of a part, and the environments that each leaves by."""
-    rows = await db.fetch(
-        "SELECT process, environments FROM berth_shares WHERE part = $1 AND expires_at > now()", part
-    )
+    rows = await db.fetch("SELECT process, environments FROM berth_shares WHERE part = $1 AND expires_at > now()", part)
     return [(row["process"], row["environments"]) for row in rows]
 
 

@@ -116,7 +116,7 @@ class Shares:
         """Have a share for as long as the block lasts.
 
         Raises:
-            StoreUnavailable: before the block, or when the row cannot be taken away after it; it is then as after a kill.
+            StoreUnavailable: before the block.
         """
         await self._beat()
         renewing = asyncio.create_task(self._renew())
@@ -128,6 +128,7 @@ class Shares:
             try:
                 await repository.give_up_share(self._db, self._process)
             except MooringError as e:
+                # Its share is divided among the others when its lease ends, as after a kill.
                 log.warning("berths.cannot_leave", error=str(e))
 
     async def _renew(self) -> None:
@@ -137,6 +138,8 @@ class Shares:
                 await self._beat()
             except MooringError as e:
                 log.warning("berths.not_renewed", error=str(e))
+            except Exception:
+                log.exception("berths.defect")
 
     async def _beat(self) -> None:
         """Say that this process lives and what it uses, and take the share that is due to it.

@@ -150,7 +150,7 @@ class TcpStream:
         self._writer.transport.abort() if self._writer.is_closing() else self._writer.close()
 
     async def wait_closed(self) -> None:
-        """Return once the connection that ``aclose`` closed has ended; with TLS the peer has said so, too, or was given up."""
+        """Return once what ``aclose`` closed has ended: in TLS when the peer has said so, too, or was given up."""
         with suppress(Exception):
             await self._writer.wait_closed()
 
