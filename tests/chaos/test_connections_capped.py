@@ -40,7 +40,7 @@ def test_connections_capped(mooring: Running, lab: Laboratory, firewall: Firewal
         told = len(crowd.facts())
         delivered: list[list[Mail]] = []
         for number in range(VISITS):
-            delivered.append(mails(MAILBOXES, seed=number))
+            delivered.append(list(mails(MAILBOXES, seed=number)))
             for user, mail in zip(crowd.users, delivered[-1], strict=True):
                 lab.dovecot.deliver(user.address, mail.raw)
             crowd.visited()
