@@ -44,7 +44,6 @@ def test_bulk_move(mooring: Running, lab: Laboratory, firewall: Firewall) -> Non
     firewall.cap(CAP)
     with asked(mooring) as rows:
         crowd = gathered(mooring, rows, lab, MAILBOXES, name="bulk")
-        crowd.visited()
 
         mooring.static_ips("on")
         paused = _followed(mooring, lambda batch: batch["ended"] >= MAILBOXES // 5)

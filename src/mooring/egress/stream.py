@@ -50,13 +50,15 @@ class DialledStream(TcpStream):
         self._ledger.settle_soon(replace(self._settlement, tls_ms=(time.monotonic() - started) * 1000))
 
     async def aclose(self) -> None:
+        if self._closed:
+            # A second close would abort what the first one ends in order: it would be over here before it is there.
+            return
+        self._closed = True
         await super().aclose()
-        if not self._closed:
-            self._closed = True
-            # Not before: the server counts a connection until it has seen its end.
-            self._ending = asyncio.ensure_future(self.wait_closed())
-            self._ending.add_done_callback(lambda _: self.berth.give_back())
-            self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+        self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+        # The berth is given back then and not now: the server counts a connection until it has ended there as well.
+        self._ending = asyncio.ensure_future(self.wait_closed())
+        self._ending.add_done_callback(lambda _: self.berth.give_back())
 
 
 def failed(settlement: Settlement, error: NetworkError) -> Settlement:

@@ -32,8 +32,9 @@ from mooring.sync.rest import Rest
 log = structlog.get_logger()
 
 POLL_S = 30.0
-"""Seconds between looks at the folders that IDLE does not watch. An IDLE lasts no longer, which is shorter
-than any NAT's memory."""
+"""Seconds between looks at the folders that IDLE does not watch. An IDLE lasts no longer, which is shorter than any
+NAT's memory. A session that was given up to others is asked for again when the next look is due, and not before: so a
+mailbox is visited within a minute, if the wait for a berth leaves it half, and no login is for nothing."""
 BLIND_POLL_S = 10.0
 """Seconds between looks at the inbox of a server without IDLE."""
 BUSY_S = 0.5
@@ -46,9 +47,6 @@ LAST_RETRY_S = 300.0
 """Seconds before a failed session is tried again: doubled from the first to the last, with jitter."""
 REFUSED_RETRY_S = 300.0
 """Seconds after a refused login: trying a wrong password quickly gets an address banned."""
-TURN_S = 30.0
-"""Seconds from giving a session up to others to asking for the next: as long as a folder waits for a look when all is
-well. So a visit comes within a minute, if the wait for a berth leaves it that; sooner would be logins for nothing."""
 STEADY_S = 60.0
 """Seconds after which a session counts as having worked, so that its end is tried again quickly."""
 
@@ -85,6 +83,7 @@ class MailboxSync:
         self._rest = Rest()
         self._berth = Berth()
         self._opened_at = math.inf
+        self._looked_at = -math.inf
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
         self._sought: set[str] = set()
         self._was_in_step = False
@@ -99,7 +98,7 @@ class MailboxSync:
             try:
                 await self._session()
                 retry_s = FIRST_RETRY_S
-                await self._undisturbed(asyncio.sleep(TURN_S))
+                await self._undisturbed(asyncio.sleep(self._looked_at + POLL_S - loop.time()))
             except (LostOwnership, NotFound):
                 return
             except MooringError as e:
@@ -158,6 +157,7 @@ class MailboxSync:
         left its folder only now may have gone to one that was looked at before: the next pass finds it there.
         """
         self._is_nudged = False
+        self._looked_at = asyncio.get_running_loop().time()
         self._sought = await writer.homeless()
         due = await writer.due()
         attempt.stage = "list"
