@@ -17,16 +17,21 @@ from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
+    Berths,
     Dialer,
     DialerPolicy,
     GuardFile,
     Ledger,
+    Part,
     SharedResolver,
+    Shares,
     arm_tripwire,
+    berth_counts,
     check_kernel,
     check_plumbing,
     database_endpoints,
     listener_endpoints,
+    part_of,
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
@@ -56,6 +61,7 @@ class Installation:
     objects: ObjectStore
     vault: Vault
     ledger: Ledger
+    berths: Berths
     dialer: Dialer
     guard: GuardFile
     applications: Applications
@@ -72,6 +78,19 @@ class Installation:
     allowlist: Allowlist
     webhooks: Webhooks
     feed: Feed
+
+    def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
+        """This process's share of the connections; who has none is not counted, and uses as many as people have."""
+        config = self.config
+        return Shares(
+            self.db,
+            self.berths,
+            connections=config.policy.connections_per_source_and_server,
+            pools=config.egress.pools,
+            part=part,
+            environments=environments,
+            lease=config.lease,
+        )
 
     def worker(self, environments: Sequence[str] | None) -> Worker:
         """A worker for these environments; None: all."""
@@ -91,6 +110,10 @@ class Installation:
         """A deliverer for these webhook pools; None: all."""
         holder = Holder(self.db, self.config.lease)
         return Deliverer(self.db, self.vault, self.feed, self.dialer, self.clock, holder, environments=environments)
+
+    async def berth_counts(self) -> dict[str, tuple[int, int]]:
+        """By source: the connections that all processes have open, and how many more they wait for."""
+        return await berth_counts(self.db)
 
     async def facts(self, grant_id: str, *, after: int, limit: int) -> list[Recorded]:
         """What happened to a grant, behind a sequence, in order."""
@@ -171,7 +194,8 @@ async def _build(
         forbidden=frozenset(own),
         subset=config.policy.subset,
     )
-    dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver())
+    berths = Berths(part_of(config.policy.connections_per_source_and_server, Part.PEOPLE))
+    dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver(), berths=berths)
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)
@@ -187,6 +211,7 @@ async def _build(
         objects=objects,
         vault=vault,
         ledger=ledger,
+        berths=berths,
         dialer=dialer,
         guard=GuardFile(os.geteuid(), clock),
         applications=applications,

@@ -1,6 +1,6 @@
 """What the doors call: the services, as far as a door uses them. The bootstrap fills this in; tests pass fakes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -178,6 +178,7 @@ class Services:
 
     Attributes:
         guard: what is known of the kernel's guard of the exits.
+        berths: by source: connections with mail servers that all processes have open, and that are waited for.
         ready: whether this process can do its work now (its database answers, it is not shutting down).
     """
 
@@ -193,5 +194,6 @@ class Services:
     webhooks: WebhookService
     facts: FactReader
     guard: Callable[[], GuardState]
+    berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

@@ -13,6 +13,7 @@ from mooring.api.app import create_app
 from mooring.api.services import Services
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
+from mooring.egress import Part
 from mooring.lifetime import until_stopped
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ async def serve(
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        serving = asyncio.create_task(server.serve())
-        stopped = asyncio.create_task(until_stopped(supervised=supervised))
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.set()
-        server.should_exit = True
-        await serving
+        async with installation.shares(Part.PEOPLE, environments).held():
+            serving = asyncio.create_task(server.serve())
+            stopped = asyncio.create_task(until_stopped(supervised=supervised))
+            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.set()
+            server.should_exit = True
+            await serving
 
 
 class _Side:
@@ -115,6 +117,7 @@ def services_of(installation: Installation) -> Services:
         webhooks=installation.webhooks,
         facts=installation.facts,
         guard=installation.guard.read,
+        berths=installation.berth_counts,
         clock=installation.clock,
         ready=installation.ready,
     )

@@ -370,6 +370,7 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     guard: FakeGuard = field(default_factory=FakeGuard)
+    berths: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -381,6 +382,9 @@ class World:
     def services(self) -> Services:
         async def ready() -> bool:
             return self.is_ready()
+
+        async def berths() -> dict[str, tuple[int, int]]:
+            return self.berths
 
         return Services(
             applications=self.applications,
@@ -395,6 +399,7 @@ class World:
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
             guard=self.guard,
+            berths=berths,
             clock=SystemClock(),
             ready=ready,
         )
