@@ -35,13 +35,13 @@ from mooring.egress import (
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions
+from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions, Tokens
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.operators import Operators, Passwords
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
-from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
+from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Offsets, Worker
 from mooring.vault import Vault
 from mooring.webhooks import Deliverer, Feed, Objects, Webhooks
 
@@ -69,9 +69,11 @@ class Installation:
     keys: Keys
     sessions: Sessions
     grants: Grants
+    tokens: Tokens
     placements: Placements
     feature: Feature
     mailbox: Mailbox
+    offsets: Offsets
     calendars: Calendars
     sender: Sender
     copies: CopyKeeper
@@ -202,6 +204,7 @@ async def _build(
     modes = {Generation.V2: config.policy.migration_mode_v2, Generation.V3: config.policy.migration_mode_v3}
     placements = Placements(db, applications, clock, MovePolicy(config.policy.staged_delay, modes))
     reader, calendars = MailReader(db, objects), CalendarReader(db)
+    mailbox = Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
     return Installation(
@@ -219,11 +222,13 @@ async def _build(
         keys=keys,
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        tokens=Tokens(db),
         placements=placements,
         feature=Feature(
             db, applications, placements, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
         ),
-        mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
+        mailbox=mailbox,
+        offsets=Offsets(mailbox, reader, keys),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),
         copies=CopyKeeper(db, keys, sessions, clock),

@@ -46,6 +46,7 @@ async def serve(
         ConfigError, StoreUnavailable.
     """
     sys.setswitchinterval(SWITCH_S)
+    tls = config.server.tls
     stopping = asyncio.Event()
     async with open_installation(config, environments=environments) as installation:
         app = create_app(services_of(installation), rate_limits=config.server.rate_limits)
@@ -54,6 +55,8 @@ async def serve(
                 _Side(app, {path: make(installation, stopping) for path, make in beside.items()}),
                 host=config.server.host,
                 port=config.server.port,
+                ssl_certfile=tls.certificate if tls is not None else None,
+                ssl_keyfile=tls.key if tls is not None else None,
                 # The tripwire does not see what uvloop dials.
                 loop="asyncio",
                 lifespan="off",
@@ -107,9 +110,11 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        tokens=installation.tokens,
         placements=installation.placements,
         feature=installation.feature,
         mailbox=installation.mailbox,
+        offsets=installation.offsets,
         calendars=installation.calendars,
         sender=installation.sender,
         allowlist=installation.allowlist,

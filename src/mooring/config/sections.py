@@ -20,6 +20,8 @@ class Server(Section, frozen=True):
     listen: str = "127.0.0.1:8025"
     public_url: str = ""
     rate_limits: bool = True
+    tls_certificate: str = ""
+    tls_key: str = ""
 
 
 class Database(Section, frozen=True):

@@ -195,7 +195,7 @@ async def test_oauth_paths_answer_the_four_fields(anybody: httpx.AsyncClient, pa
         ("/account", 401, "auth_error"),
         ("/a/app-v2/accounts", 401, "auth_error"),
         ("/a/app-v2/nothing", 404, "invalid_request_error"),
-        ("/threads", 404, "invalid_request_error"),
+        ("/drafts", 404, "invalid_request_error"),
         ("/connect/token", 405, "invalid_request_error"),
     ],
 )
