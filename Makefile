@@ -47,7 +47,7 @@ lock: $(DEV) ## resolve the dependencies anew and write the lock files
 	@scripts/lock
 
 clean: ## remove the virtual environment and every cache
-	rm -rf .venv .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-nylas5 .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): $(LOCKS)

@@ -13,7 +13,7 @@ import msgspec
 
 from mooring.bootstrap import configure_logging, open_installation
 from mooring.config import load_config
-from mooring.egress import DialledStream
+from mooring.egress import DialledStream, Part
 from mooring.grants import Attempt, Server, Sessions, TlsMode, Way
 from mooring.lifetime import until_stopped
 from mooring.protocols.imap import ImapClient
@@ -34,7 +34,10 @@ class PlainSessions(Sessions):
 
 
 async def _work(settings: Path) -> None:
-    async with open_installation(load_config(settings)) as installation:
+    async with (
+        open_installation(load_config(settings)) as installation,
+        installation.shares(Part.SYNC, None).held(),
+    ):
         plain = replace(installation, sessions=PlainSessions(installation.dialer))
         working = [asyncio.create_task(plain.worker(None).run()), asyncio.create_task(give_back())]
         await until_stopped(supervised=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from mooring.egress import Berth
 from mooring.errors import ReadTimeout
 from mooring.net import Endpoint
 from mooring.net.stream import CHUNK
@@ -127,7 +128,11 @@ class Account:
 
 
 class MemoryStream:
-    """The server's end of one connection, as a Stream."""
+    """The server's end of one connection, as a Stream.
+
+    Attributes:
+        berth: given back when the connection ends.
+    """
 
     host = "imap.test"
     local = Endpoint("192.0.2.1", 40000)
@@ -142,6 +147,7 @@ class MemoryStream:
         self._bodies = 0
         self._is_over = False
         self._news = asyncio.Event()
+        self.berth = Berth()
 
     async def receive(self, *, timeout_s: float | None = None) -> bytes:
         if not self._out and not self._is_over:
@@ -167,6 +173,7 @@ class MemoryStream:
 
     async def aclose(self) -> None:
         self._is_over = True
+        self.berth.give_back()
         self._news.set()
 
     def ring(self) -> None:

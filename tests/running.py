@@ -6,11 +6,13 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,19 @@ def configuration(
     v2_static: Sequence[str] = (),
     v2_dynamic: Sequence[str] = (),
     webhook: Sequence[str] = (),
+    server: str = "",
+    policy: str = "",
     extra: str = "",
 ) -> str:
-    """A ``mooring.toml`` with the laboratory's addresses as its pools; a pool without addresses is not declared."""
+    """A ``mooring.toml`` with the laboratory's addresses as its pools; a pool without addresses is not declared.
+
+    Args:
+        server, policy: more lines of these sections.
+    """
     parts = [
         # The tests look at states as often as they like.
-        f'[server]\nlisten = "127.0.0.1:{port}"\nrate_limits = false\n',
-        '[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16", "127.0.4.0/24"]\n',
+        f'[server]\nlisten = "127.0.0.1:{port}"\nrate_limits = false\n{server}',
+        f'[policy]\nallow_private_targets = ["10.0.0.0/8", "fd99::/16", "127.0.4.0/24"]\n{policy}',
         extra,
     ]
     pools = (
@@ -78,19 +86,26 @@ class Running:
 
     Attributes:
         trust: the certificates that it believes in (``SSL_CERT_FILE``).
+        tls: whether its API speaks TLS, with a certificate that ``trust`` knows.
         api_key, application_id: of the first application; "" until the first start has printed them.
     """
 
     folder: Path
     port: int
     trust: Path
+    tls: bool = False
     api_key: str = ""
     application_id: str = ""
     process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
+
+    @cached_property
+    def verify(self) -> ssl.SSLContext | bool:
+        """What httpx is to believe when it asks the API."""
+        return ssl.create_default_context(cafile=self.trust) if self.tls else True
 
     @property
     def sdk(self) -> Client:
@@ -100,7 +115,11 @@ class Running:
     def get(self, path: str, **parameters: Any) -> Any:
         """The JSON that a plain GET with the application's key answers."""
         answer = httpx.get(
-            f"{self.url}{path}", params=parameters, headers={"Authorization": f"Bearer {self.api_key}"}, timeout=60
+            f"{self.url}{path}",
+            params=parameters,
+            headers={"Authorization": f"Bearer {self.api_key}"},
+            timeout=60,
+            verify=self.verify,
         )
         return answer.json()
 
@@ -143,7 +162,7 @@ class Running:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "mooring.log").read_text()
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=5, verify=self.verify).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -315,9 +334,7 @@ QUICK_LEASE = '[workers]\nlease = "1s"\n'
 
 
 @contextmanager
-def started(
-    folder: Path, port: int, trust: Path, *, static_ips: bool = True, **pools: Sequence[str]
-) -> Generator[Running]:
+def started(folder: Path, port: int, trust: Path, *, static_ips: bool = True, **pools: Any) -> Generator[Running]:
     """A Mooring with these pools and quick leases, for as long as the block lasts; it ends clean, without a defect."""
     (folder / "mooring.toml").write_text(configuration(port, extra=QUICK_LEASE, **pools))
     running = Running(folder, port, trust)

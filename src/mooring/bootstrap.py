@@ -17,26 +17,31 @@ from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.egress import (
+    Berths,
     Dialer,
     DialerPolicy,
     GuardFile,
     Ledger,
+    Part,
     SharedResolver,
+    Shares,
     arm_tripwire,
+    berth_counts,
     check_kernel,
     check_plumbing,
     database_endpoints,
     listener_endpoints,
+    part_of,
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions
+from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions, Tokens
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.operators import Operators, Passwords
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
-from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Worker
+from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Offsets, Worker
 from mooring.vault import Vault
 from mooring.webhooks import Deliverer, Feed, Objects, Webhooks
 
@@ -56,6 +61,7 @@ class Installation:
     objects: ObjectStore
     vault: Vault
     ledger: Ledger
+    berths: Berths
     dialer: Dialer
     guard: GuardFile
     applications: Applications
@@ -63,15 +69,30 @@ class Installation:
     keys: Keys
     sessions: Sessions
     grants: Grants
+    tokens: Tokens
     placements: Placements
     feature: Feature
     mailbox: Mailbox
+    offsets: Offsets
     calendars: Calendars
     sender: Sender
     copies: CopyKeeper
     allowlist: Allowlist
     webhooks: Webhooks
     feed: Feed
+
+    def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
+        """This process's share of the connections; who has none is not counted, and uses as many as people have."""
+        config = self.config
+        return Shares(
+            self.db,
+            self.berths,
+            connections=config.policy.connections_per_source_and_server,
+            pools=config.egress.pools,
+            part=part,
+            environments=environments,
+            lease=config.lease,
+        )
 
     def worker(self, environments: Sequence[str] | None) -> Worker:
         """A worker for these environments; None: all."""
@@ -91,6 +112,10 @@ class Installation:
         """A deliverer for these webhook pools; None: all."""
         holder = Holder(self.db, self.config.lease)
         return Deliverer(self.db, self.vault, self.feed, self.dialer, self.clock, holder, environments=environments)
+
+    async def berth_counts(self) -> dict[str, tuple[int, int]]:
+        """By source: the connections that all processes have open, and how many more they wait for."""
+        return await berth_counts(self.db)
 
     async def facts(self, grant_id: str, *, after: int, limit: int) -> list[Recorded]:
         """What happened to a grant, behind a sequence, in order."""
@@ -171,13 +196,15 @@ async def _build(
         forbidden=frozenset(own),
         subset=config.policy.subset,
     )
-    dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver())
+    berths = Berths(part_of(config.policy.connections_per_source_and_server, Part.PEOPLE))
+    dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver(), berths=berths)
     applications = Applications(db, vault)
     keys = Keys(db, vault)
     sessions = Sessions(dialer)
     modes = {Generation.V2: config.policy.migration_mode_v2, Generation.V3: config.policy.migration_mode_v3}
     placements = Placements(db, applications, clock, MovePolicy(config.policy.staged_delay, modes))
     reader, calendars = MailReader(db, objects), CalendarReader(db)
+    mailbox = Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
     return Installation(
@@ -187,6 +214,7 @@ async def _build(
         objects=objects,
         vault=vault,
         ledger=ledger,
+        berths=berths,
         dialer=dialer,
         guard=GuardFile(os.geteuid(), clock),
         applications=applications,
@@ -194,11 +222,13 @@ async def _build(
         keys=keys,
         sessions=sessions,
         grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        tokens=Tokens(db),
         placements=placements,
         feature=Feature(
             db, applications, placements, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
         ),
-        mailbox=Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock),
+        mailbox=mailbox,
+        offsets=Offsets(mailbox, reader, keys),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),
         sender=Sender(db, keys, sessions, reader, clock),
         copies=CopyKeeper(db, keys, sessions, clock),

@@ -13,6 +13,7 @@
     │  ├ SourceUnavailable             address not on this host, proxy unreachable, unhealthy
     │  ├ ProxyRefused                  the proxy answered, and said no
     │  ├ ResolverBusy                  no thread was free to look a name up
+    │  ├ SourceBusy                    as many connections as may be are open from the source to the server
     │  └ LedgerUnavailable             no ledger, no dial
     ├ TargetNotAllowed                 the address that a name led to is one we never dial
     ├ ProtocolError                    the peer broke its protocol, or refused within it
@@ -162,6 +163,10 @@ class ProxyRefused(EgressError):
 
 class ResolverBusy(EgressError):
     """Too many look-ups were under way, so the name was not looked up in time; its name server is not to blame."""
+
+
+class SourceBusy(EgressError):
+    """As many connections as may be are open from the source to the server, and none ended in time."""
 
 
 class LedgerUnavailable(EgressError):

@@ -22,6 +22,7 @@ from mooring.config import (
     Via,
 )
 from mooring.egress import (
+    Berths,
     Caller,
     Dial,
     Dialer,
@@ -94,6 +95,7 @@ class Exits:
         self.database = database
         self.clock = clock or SystemClock()
         self.ledger = Ledger(database, self.clock, timedelta(days=90))
+        self.berths = Berths(20)
 
     def dialer(
         self,
@@ -108,7 +110,9 @@ class Exits:
         pool = PoolConfig(environment, sources or (bound(SOURCES[0]),))
         policy = DialerPolicy((pool,), allow=allow, forbidden=forbidden)
         resolve = names or SharedResolver()
-        return Dialer(self.database, self.ledger, self.clock, policy, resolve=resolve, timeouts=timeouts)
+        return Dialer(
+            self.database, self.ledger, self.clock, policy, resolve=resolve, berths=self.berths, timeouts=timeouts
+        )
 
     async def entries(self) -> list[LedgerEntry]:
         """The whole ledger, oldest first."""

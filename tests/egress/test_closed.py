@@ -58,7 +58,9 @@ async def test_an_unknown_pool(exits: Exits, server: Server, asked: EnvironmentN
 
 async def test_an_empty_pool(exits: Exits, server: Server) -> None:
     policy = DialerPolicy((PoolConfig(STATIC, ()),))
-    dialer = Dialer(exits.database, exits.ledger, exits.clock, policy, resolve=Names({SERVER: [[SERVER]]}))
+    dialer = Dialer(
+        exits.database, exits.ledger, exits.clock, policy, resolve=Names({SERVER: [[SERVER]]}), berths=exits.berths
+    )
     with pytest.raises(NoSource, match="has no source"):
         await dialer.dial(dial_to(SERVER, server.port))
     assert server.seen == []

@@ -46,7 +46,12 @@ table inet lab {{
   set silenced6 {{ type ipv6_addr; }}
   set attempts4 {{ type ipv4_addr . inet_service; size 65535; flags dynamic; counter; }}
   set attempts6 {{ type ipv6_addr . inet_service; size 65535; flags dynamic; counter; }}
+  set counted4 {{ type ipv4_addr; size 65535; flags dynamic; }}
+  set counted6 {{ type ipv6_addr; size 65535; flags dynamic; }}
   {chains}
+  counter over {{ }}
+  chain over {{ counter name over; reject with tcp reset; }}
+  chain capped {{ }}
   chain rest {{ goto admitted; }}
   chain input {{
     type filter hook input priority 0; policy accept;
@@ -56,6 +61,7 @@ table inet lab {{
     tcp flags & (fin|syn|rst|ack) == syn update @attempts6 {{ ip6 saddr . tcp dport }}
     ip saddr @silenced4 goto dropped
     ip6 saddr @silenced6 goto dropped
+    tcp flags & (fin|syn|rst|ack) == syn jump capped
     ct state established,related accept
     ip saddr . tcp dport vmap @verdicts4
     ip6 saddr . tcp dport vmap @verdicts6
@@ -88,6 +94,7 @@ class Firewall:
         self._rules: dict[str, list[Span]] = {}
         self._silenced: set[str] = set()
         self._rest = Verdict.ADMIT
+        self._cap = 0
 
     def build(self) -> None:
         """Put the rules in place, open."""
@@ -102,6 +109,7 @@ class Firewall:
         self._rules.clear()
         self._silenced.clear()
         self._rest = Verdict.ADMIT
+        self._cap = 0
         self._apply()
 
     def close(self, how: Verdict = Verdict.DROP) -> None:
@@ -135,6 +143,15 @@ class Firewall:
         self._silenced.update(addresses)
         self._apply()
 
+    def cap(self, connections: int) -> None:
+        """Reset whoever has so many connections open already, counted by address over all ports, until ``open``."""
+        self._cap = connections
+        self._apply()
+
+    def over_cap(self) -> int:
+        """How many new connections were one too many since the last ``forget``."""
+        return self._counters()["over"]
+
     def speak(self, addresses: Iterable[str]) -> None:
         """End the silence of these addresses."""
         self._silenced.difference_update(addresses)
@@ -157,13 +174,16 @@ class Firewall:
 
     def counters(self) -> dict[Verdict, int]:
         """How many new connections' packets met each verdict since the last ``forget``."""
-        listing = json.loads(self._nft_list("counters", "table", "inet", "lab"))
-        counters = [item["counter"] for item in listing["nftables"] if "counter" in item]
-        return {Verdict(counter["name"]): counter["packets"] for counter in counters}
+        return {Verdict(name): packets for name, packets in self._counters().items() if name != "over"}
 
     def forget(self) -> None:
         """Start counting anew; rules stay."""
         self._nft("flush set inet lab attempts4\nflush set inet lab attempts6\nreset counters table inet lab\n")
+
+    def _counters(self) -> dict[str, int]:
+        listing = json.loads(self._nft_list("counters", "table", "inet", "lab"))
+        counters = [item["counter"] for item in listing["nftables"] if "counter" in item]
+        return {counter["name"]: counter["packets"] for counter in counters}
 
     def _rule(self, addresses: Iterable[str], ports: Iterable[int] | None, verdict: Verdict) -> None:
         spans = [ALL_PORTS] if ports is None else [(port, port) for port in ports]
@@ -176,6 +196,13 @@ class Firewall:
 
     def _apply(self) -> None:
         lines = [f"flush chain inet lab rest\nadd rule inet lab rest goto {self._rest}"]
+        # Each address that is being counted has the cap of its first connection.
+        lines.append("flush chain inet lab capped\nflush set inet lab counted4\nflush set inet lab counted6")
+        if self._cap:
+            lines += [
+                f"add rule inet lab capped add @counted{family} {{ {saddr} ct count over {self._cap} }} goto over"
+                for family, saddr in (("4", "ip saddr"), ("6", "ip6 saddr"))
+            ]
         for family in ("4", "6"):
             silenced = sorted(a for a in self._silenced if (":" in a) == (family == "6"))
             lines += [f"flush set inet lab silenced{family}", f"flush map inet lab verdicts{family}"]

@@ -25,6 +25,7 @@ from mooring.grants import (
     Server,
     Sessions,
     TlsMode,
+    Tokens,
     parse_settings,
 )
 from mooring.protocols.imap import ImapClient
@@ -125,6 +126,7 @@ class House:
     sessions: FakeSessions
     applications: Applications
     grants: Grants
+    tokens: Tokens
     placements: Placements
     feature: Feature
     application: Application
@@ -243,5 +245,16 @@ async def open_house(
     grants = Grants(database, objects, keys, sessions, applications, placements, clock)
     feature = Feature(database, applications, placements, self_serve=False)
     return House(
-        database, vault, keys, objects, sessions, applications, grants, placements, feature, made.application, clock
+        database,
+        vault,
+        keys,
+        objects,
+        sessions,
+        applications,
+        grants,
+        Tokens(database),
+        placements,
+        feature,
+        made.application,
+        clock,
     )

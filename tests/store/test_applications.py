@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring.applications import Application, Applications, StaticIps
+from mooring.applications import Application, Applications, Changes, StaticIps
 from mooring.config import Generation, Kind
 from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.store import Database
@@ -185,3 +185,42 @@ async def test_a_region_that_no_pool_can_have_is_refused(applications: Applicati
 async def test_an_application_has_a_name(applications: Applications) -> None:
     with pytest.raises(InvalidRequest, match="name"):
         await applications.create(name=" ", generation=Generation.V3, region="us")
+
+
+async def test_an_application_says_what_it_is_called_and_where_it_may_be_led_back_to(
+    applications: Applications,
+) -> None:
+    made = (await applications.create(name="app", generation=Generation.V2, region="us")).application
+    assert (made.icon_url, made.redirect_uris) == ("", ())
+    uris = ("https://app.example/back?a=1,2", "http://localhost:3000", "com.example.app:/back", "myapp://back")
+    changed = await applications.change(made.id, Changes(redirect_uris=(*uris, uris[0])))
+    assert (changed.name, changed.redirect_uris) == ("app", uris)
+    renamed = await applications.change(made.id, Changes(name="other", icon_url="https://app.example/i.png"))
+    assert (renamed.name, renamed.icon_url, renamed.redirect_uris) == ("other", "https://app.example/i.png", uris)
+    assert await applications.change(made.id, Changes(redirect_uris=())) == await applications.get(made.id)
+    assert (await applications.get(made.id)).redirect_uris == ()
+    with pytest.raises(NotFound):
+        await applications.change("nobody", Changes(name="x"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        Changes(name=" "),
+        Changes(icon_url="javascript:alert(1)"),
+        Changes(icon_url="https://"),
+        *(
+            Changes(redirect_uris=(uri,))
+            for uri in (
+                "", "app.example/back", "/back", "https://", "javascript://x/%0aalert(1)", "data:text/html,x",
+                "https://app.example/#fragment", "https://app.example/a b", "https://a.example;b/", "https://a,b/",
+                "https://[/", "https://app.example/\u00fc", "https://app.example/" + "x" * 2000, "app:/back",
+            )
+        ),
+    ],
+)  # fmt: skip
+async def test_nobody_can_be_led_there(applications: Applications, changes: Changes) -> None:
+    made = (await applications.create(name="app", generation=Generation.V2, region="us")).application
+    with pytest.raises(InvalidRequest):
+        await applications.change(made.id, changes)
+    assert await applications.get(made.id) == made

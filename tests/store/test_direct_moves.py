@@ -68,7 +68,7 @@ async def test_the_session_that_proves_the_new_side_is_the_one_that_goes_on(hous
     assert (move.state, move.error, move.warnings) == (MoveState.DONE, None, ())
     assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.HANDED_OVER, MoveStep.IN_STEP]
     logins = [(host, environment) for host, _, environment in house.sessions.asked if environment == STATIC]
-    assert logins == [(IMAP, STATIC), (SMTP, STATIC)]
+    assert logins == [(SMTP, STATIC), (IMAP, STATIC)]
     now = await house.grants.get(grant.id)
     assert (now.environment, now.sync_error) == (Kind.STATIC, None)
     assert "grant.moved" in await house.facts()
@@ -94,7 +94,7 @@ async def test_where_only_the_new_side_is_let_in_its_session_goes_on_and_nothing
         await house.synced(grant)
     [move] = await house.placements.moves(grant)
     assert await steps(house, move) == [MoveStep.QUEUED, MoveStep.TAKEN_UP, MoveStep.MOVED]
-    assert [host for host, _, environment in house.sessions.asked if environment == STATIC] == [IMAP, SMTP]
+    assert [host for host, _, environment in house.sessions.asked if environment == STATIC] == [SMTP, IMAP]
 
 
 async def test_where_neither_side_is_let_in_the_account_moves_to_what_is_to_be_allowed(house: House) -> None:

@@ -262,7 +262,7 @@ async def test_who_knows_the_password_may_name_any_server(house: House) -> None:
 
 async def test_deleting_erases(house: House) -> None:
     grant, _ = await house.connect()
-    token, code = await house.grants.issue_token(grant), await house.grants.issue_code(grant)
+    token, code = await house.tokens.issue(grant), await house.tokens.issue_code(grant)
     await house.objects.put(f"grants/{grant.id}/pack", b"sealed")
     await house.objects.put("grants/other/pack", b"somebody else's")
     await house.grants.delete(house.application, grant.email)
@@ -272,9 +272,9 @@ async def test_deleting_erases(house: House) -> None:
     with pytest.raises(NotFound):
         await house.keys.credentials(grant)
     with pytest.raises(Unauthorized):
-        await house.grants.by_access_token(token)
+        await house.tokens.grant_of(token)
     with pytest.raises(Unauthorized):
-        await house.grants.redeem_code(house.application, code)
+        await house.tokens.redeem_code(house.application, code)
     with pytest.raises(NotFound):
         await house.grants.delete(house.application, grant.id)
     again, created = await house.connect()

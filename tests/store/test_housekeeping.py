@@ -56,7 +56,7 @@ async def test_many_rows_go_in_commits_of_a_few(database: Database) -> None:
 
 async def test_codes_that_nobody_came_for_are_forgotten(house: House) -> None:
     grant, _ = await house.connect()
-    code = await house.grants.issue_code(grant)
+    code = await house.tokens.issue_code(grant)
     await house.db.execute(
         """INSERT INTO authorization_codes
            SELECT sha256(n::text::bytea), $1, $2, now() - interval '1 second' FROM generate_series(1, $3) n""",
@@ -64,7 +64,7 @@ async def test_codes_that_nobody_came_for_are_forgotten(house: House) -> None:
     )  # fmt: skip
     await asyncio.gather(*(forget_codes(house.db) for _ in range(4)))
     assert await count(house.db, "authorization_codes") == 1
-    assert (await house.grants.redeem_code(house.application, code)).id == grant.id
+    assert (await house.tokens.redeem_code(house.application, code)).id == grant.id
 
 
 async def test_holders_that_died_long_ago_are_forgotten(database: Database) -> None:

@@ -14,7 +14,7 @@ from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
 from mooring.applications import Application
 from mooring.config import Generation
-from mooring.errors import NotFound, Unauthorized
+from mooring.errors import Forbidden, NotFound, Unauthorized
 from mooring.grants import Grant
 
 T = TypeVar("T")
@@ -86,9 +86,44 @@ async def v2_application_of(request: Req) -> Application:
 
     Raises:
         Unauthorized: also when there is no such application, so that nobody can look for ids.
+        Forbidden: it is one of its accounts that calls.
         RateLimited.
     """
-    return await v2_application(request, segment(request, "client_id"), _authorization(request).secret)
+    application, account = await v2_reader_of(request)
+    if account is not None:
+        raise Forbidden(
+            "An account's access token reads that account here, and nothing else of its application.",
+            hint="Call with the client secret; the Python SDK sends access_token instead as long as that is set.",
+        )
+    return application
+
+
+async def v2_reader_of(request: Req) -> tuple[Application, Grant | None]:
+    """Who reads in ``/a/{client_id}``: the application, or one of its accounts by its access token (contract 6.1).
+
+    Raises:
+        Unauthorized.
+        RateLimited.
+    """
+    services = services_of(request)
+
+    async def find(client_id: str, secret: str) -> tuple[Application, Grant | None]:
+        try:
+            return await services.applications.by_client_secret(client_id, secret), None
+        except Unauthorized as unknown:
+            try:
+                account = await services.tokens.grant_of(secret)
+            except Unauthorized:
+                raise unknown from None
+            if account.application_id != client_id:
+                raise unknown from None
+            return await services.applications.get(client_id), account
+
+    client_id = segment(request, "client_id")
+    application, account = await recognised(request, find, client_id, _authorization(request).secret)
+    _require_v2(application)
+    limits_of(request).take(Limit.APPLICATION, application.id)
+    return application, account
 
 
 async def v2_application(request: Req, client_id: str, secret: str) -> Application:
@@ -99,10 +134,30 @@ async def v2_application(request: Req, client_id: str, secret: str) -> Applicati
         RateLimited.
     """
     application = await recognised(request, services_of(request).applications.by_client_secret, client_id, secret)
-    if application.generation is not Generation.V2:
-        raise Unauthorized("This client id and secret belong to no v2 application.")
+    _require_v2(application)
     limits_of(request).take(Limit.APPLICATION, application.id)
     return application
+
+
+async def v2_application_named(request: Req, client_id: str) -> Application:
+    """The v2 application with this id; the first step of an authentication names it without a secret (contract 6.3).
+
+    Raises:
+        Unauthorized.
+        RateLimited.
+    """
+    unknown = Unauthorized("This client id belongs to no v2 application.")
+
+    async def find(client_id: str) -> Application:
+        try:
+            application = await services_of(request).applications.get(client_id)
+        except NotFound:
+            raise unknown from None
+        if application.generation is not Generation.V2:
+            raise unknown
+        return application
+
+    return await recognised(request, find, client_id)
 
 
 async def v2_grant_of(request: Req) -> Grant:
@@ -112,12 +167,17 @@ async def v2_grant_of(request: Req) -> Grant:
         Unauthorized.
         RateLimited.
     """
+    return (await v2_token_of(request))[0]
+
+
+async def v2_token_of(request: Req) -> tuple[Grant, str]:
+    """As ``v2_grant_of``, and the access token itself."""
     token = _authorization(request).secret
-    grant = await recognised(request, services_of(request).grants.by_access_token, token)
+    grant = await recognised(request, services_of(request).tokens.grant_of, token)
     if grant.generation is not Generation.V2:
         raise Unauthorized("This access token is not one of a v2 account.")
     limits_of(request).take(Limit.GRANT, grant.id)
-    return grant
+    return grant, token
 
 
 async def recognised(request: Req, find: Callable[..., Awaitable[T]], *shown: str) -> T:
@@ -138,6 +198,11 @@ async def recognised(request: Req, find: Callable[..., Awaitable[T]], *shown: st
     return found
 
 
+def _require_v2(application: Application) -> None:
+    if application.generation is not Generation.V2:
+        raise Unauthorized("This client id and secret belong to no v2 application.")
+
+
 async def _v3_application(request: Req) -> Application:
     application = await recognised(request, services_of(request).applications.by_api_key, _bearer(request))
     if application.generation is not Generation.V3:
@@ -149,7 +214,7 @@ async def _v3_grant(request: Req) -> Grant:
     identifier = segment(request, "identifier")
     grants = services_of(request).grants
     if identifier == ME:
-        grant = await recognised(request, grants.by_access_token, _bearer(request))
+        grant = await recognised(request, services_of(request).tokens.grant_of, _bearer(request))
         if grant.generation is not Generation.V3:
             raise Unauthorized("This access token is not one of a v3 application.")
         return grant

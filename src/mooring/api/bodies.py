@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar.exceptions import InternalServerException
@@ -14,6 +15,9 @@ from mooring.errors import InvalidRequest
 from mooring.large import LARGE, beside
 
 T = TypeVar("T")
+
+MAX_FIELDS = 100
+"""Fields of a form."""
 
 _NUL = b"\\u0000"
 _BOM = b"\xef\xbb\xbf"
@@ -28,6 +32,43 @@ async def json_of(request: Req, kind: type[T]) -> T:
     """
     chunks = await chunks_of(request)
     return await beside(sum(map(len, chunks)), _read_json, chunks, kind)
+
+
+async def json_if_any(request: Req, kind: type[T]) -> T | None:
+    """As ``json_of``; None where there is no body, which some clients leave out when they have nothing to say."""
+    chunks = await chunks_of(request)
+    if not b"".join(chunks).strip():
+        return None
+    return await beside(sum(map(len, chunks)), _read_json, chunks, kind)
+
+
+async def fields_of_form(request: Req, kind: type[T]) -> T:
+    """The body as this type of texts: a form, or JSON; which of the two, the body itself says.
+
+    Raises:
+        InvalidPayload, InvalidRequest: as ``json_of``.
+    """
+    chunks = await chunks_of(request)
+    body = b"".join(chunks)
+    if body.lstrip().startswith(b"{"):
+        return await beside(len(body), _read_json, chunks, kind)
+    return from_pairs(body, kind)
+
+
+def from_pairs(written: bytes, kind: type[T]) -> T:
+    """A form's fields, or a query's parameters, as this type of texts; of a repeated one the first counts.
+
+    Raises:
+        InvalidRequest: one is missing, there are too many, or one holds a NUL character.
+    """
+    try:
+        pairs = parse_qsl(written.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise InvalidRequest(f"There are more than {MAX_FIELDS} fields.") from None
+    if any("\x00" in value for _, value in pairs):
+        raise InvalidRequest("A field holds a NUL character.")
+    with as_payload():
+        return msgspec.convert(dict(reversed(pairs)), type=kind)
 
 
 async def chunks_of(request: Req) -> list[bytes]:

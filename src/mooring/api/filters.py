@@ -14,11 +14,12 @@ MAX_ANY_EMAIL = 25
 """Addresses in ``any_email`` (contract 4.1.1)."""
 
 
-def message_filter(query: Query, *, folder_id: str | None) -> MessageFilter:
+def message_filter(query: Query, *, folder_id: str | None, filename: str | None = None) -> MessageFilter:
     """The filter that this query spells out.
 
     Args:
         folder_id: what ``in`` stands for.
+        filename: of an attachment; v2 alone asks for it.
     Raises:
         InvalidRequest: a value cannot be meant.
     """
@@ -36,6 +37,7 @@ def message_filter(query: Query, *, folder_id: str | None) -> MessageFilter:
         unread=query.flag("unread"),
         starred=query.flag("starred"),
         has_attachment=query.flag("has_attachment"),
+        filename=filename,
         thread_id=query.text("thread_id"),
         received_before=query.moment("received_before"),
         received_after=query.moment("received_after"),

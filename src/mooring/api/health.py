@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from mooring.api.answers import encoded
 from mooring.api.callers import address_of
 from mooring.api.doors import Req, door, services_of
-from mooring.api.metrics import observe_backlog, observe_guard
+from mooring.api.metrics import observe_backlog, observe_berths, observe_guard
 from mooring.store import StoreUnavailable
 
 _TEXT = "text/plain"
@@ -35,6 +35,7 @@ async def metrics(request: Req) -> ASGIResponse:
     # What this process counted is worth telling while the database is away, too.
     with suppress(StoreUnavailable):
         observe_backlog(await services.webhooks.backlog(), services.clock.now())
+        observe_berths(await services.berths())
     return ASGIResponse(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -1,6 +1,6 @@
 """What the doors count, for Prometheus."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -46,6 +46,10 @@ class _Guard(Collector):
             )
 
 
+_berths = Gauge(
+    "mooring_egress_connections", "With mail servers, of all processes: open, and waited for.", ("source", "state")
+)
+
 _guard = _Guard()
 REGISTRY.register(_guard)
 
@@ -53,6 +57,14 @@ REGISTRY.register(_guard)
 def observe_guard(state: GuardState) -> None:
     """Show what the kernel counts at the exits, as far as it is known."""
     _guard.state = state
+
+
+def observe_berths(counts: Mapping[str, tuple[int, int]]) -> None:
+    """Show how full the sources are, by their names; what nobody uses any more is gone."""
+    _berths.clear()
+    for source, (taken, waiting) in counts.items():
+        _berths.labels(source, "open").set(taken)
+        _berths.labels(source, "waited_for").set(waiting)
 
 
 def observe_backlog(backlog: Backlog, now: datetime) -> None:

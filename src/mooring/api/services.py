@@ -1,11 +1,11 @@
 """What the doors call: the services, as far as a door uses them. The bootstrap fills this in; tests pass fakes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from mooring.applications import Application, StaticIpsChange
+from mooring.applications import Application, Changes, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.config import Kind, MigrationMode
@@ -13,7 +13,7 @@ from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType
 from mooring.events import Recorded as Fact
 from mooring.grants import ConnectRequest, Grant, GrantQuery
-from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
+from mooring.mail import Attachment, File, FileFilter, Folder, Message, MessageFilter, Page, Thread, ThreadFilter
 from mooring.moves import Batch, Move, Recorded
 from mooring.send import Submission
 from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
@@ -25,6 +25,7 @@ class ApplicationService(Protocol):
     async def by_api_key(self, key: str, /) -> Application: ...
     async def by_client_secret(self, client_id: str, secret: str, /) -> Application: ...
     async def get(self, application_id: str, /) -> Application: ...
+    async def change(self, application_id: str, changes: Changes, /) -> Application: ...
 
 
 class GrantService(Protocol):
@@ -32,8 +33,8 @@ class GrantService(Protocol):
 
     async def connect(self, application: Application, request: ConnectRequest, /) -> tuple[Grant, bool]: ...
     async def find(self, application: Application, identifier: str, /) -> Grant: ...
-    async def by_access_token(self, token: str, /) -> Grant: ...
     async def list(self, application: Application, query: GrantQuery, /) -> Sequence[Grant]: ...
+    async def count(self, application: Application, /) -> int: ...
     async def update(
         self,
         application: Application,
@@ -43,8 +44,18 @@ class GrantService(Protocol):
         settings: dict[str, Any] | None,
         scope: tuple[str, ...] | None,
     ) -> Grant: ...
+    async def describe(self, application: Application, identifier: str, /, *, metadata: dict[str, str]) -> Grant: ...
     async def delete(self, application: Application, identifier: str, /) -> None: ...
-    async def issue_token(self, grant: Grant, /) -> str: ...
+
+
+class TokenService(Protocol):
+    """Access tokens, and the codes that they are exchanged for."""
+
+    async def issue(self, grant: Grant, /) -> str: ...
+    async def grant_of(self, token: str, /) -> Grant: ...
+    async def issued_at(self, grant: Grant, token: str, /) -> datetime: ...
+    async def revoke(self, token: str, /) -> None: ...
+    async def revoke_all(self, grant: Grant, /, *, keep: str | None) -> None: ...
     async def issue_code(self, grant: Grant, /) -> str: ...
     async def redeem_code(self, application: Application, code: str, /) -> Grant: ...
 
@@ -90,6 +101,18 @@ class MailboxService(Protocol):
     async def headers(self, grant: Grant, message_id: str, /) -> list[tuple[str, str]]: ...
     async def headers_of(self, grant: Grant, messages: list[Message], /) -> dict[str, list[tuple[str, str]]]: ...
     async def attachment(self, grant: Grant, message_id: str, attachment_id: str, /) -> tuple[Attachment, bytes]: ...
+
+
+class OffsetService(Protocol):
+    """Reading mail by offset, by the same rule."""
+
+    async def messages(self, grant: Grant, wanted: MessageFilter, /, *, limit: int, offset: int) -> list[Message]: ...
+    async def count_messages(self, grant: Grant, wanted: MessageFilter, /) -> int: ...
+    async def threads(self, grant: Grant, wanted: ThreadFilter, /, *, limit: int, offset: int) -> list[Thread]: ...
+    async def thread(self, grant: Grant, thread_id: str, /) -> Thread: ...
+    async def count_threads(self, grant: Grant, wanted: ThreadFilter, /) -> int: ...
+    async def files(self, grant: Grant, wanted: FileFilter, /, *, limit: int, offset: int) -> list[File]: ...
+    async def count_files(self, grant: Grant, wanted: FileFilter, /) -> int: ...
 
 
 class CalendarService(Protocol):
@@ -178,14 +201,17 @@ class Services:
 
     Attributes:
         guard: what is known of the kernel's guard of the exits.
+        berths: by source: connections with mail servers that all processes have open, and that are waited for.
         ready: whether this process can do its work now (its database answers, it is not shutting down).
     """
 
     applications: ApplicationService
     grants: GrantService
+    tokens: TokenService
     placements: PlacementService
     feature: FeatureService
     mailbox: MailboxService
+    offsets: OffsetService
     calendars: CalendarService
     sender: SendService
     allowlist: AllowlistService
@@ -193,5 +219,6 @@ class Services:
     webhooks: WebhookService
     facts: FactReader
     guard: Callable[[], GuardState]
+    berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock
     ready: Callable[[], Awaitable[bool]]

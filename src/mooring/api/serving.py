@@ -13,6 +13,7 @@ from mooring.api.app import create_app
 from mooring.api.services import Services
 from mooring.bootstrap import Installation, open_installation
 from mooring.config import Config
+from mooring.egress import Part
 from mooring.lifetime import until_stopped
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ async def serve(
         ConfigError, StoreUnavailable.
     """
     sys.setswitchinterval(SWITCH_S)
+    tls = config.server.tls
     stopping = asyncio.Event()
     async with open_installation(config, environments=environments) as installation:
         app = create_app(services_of(installation), rate_limits=config.server.rate_limits)
@@ -53,6 +55,8 @@ async def serve(
                 _Side(app, {path: make(installation, stopping) for path, make in beside.items()}),
                 host=config.server.host,
                 port=config.server.port,
+                ssl_certfile=tls.certificate if tls is not None else None,
+                ssl_keyfile=tls.key if tls is not None else None,
                 # The tripwire does not see what uvloop dials.
                 loop="asyncio",
                 lifespan="off",
@@ -63,12 +67,13 @@ async def serve(
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        serving = asyncio.create_task(server.serve())
-        stopped = asyncio.create_task(until_stopped(supervised=supervised))
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.set()
-        server.should_exit = True
-        await serving
+        async with installation.shares(Part.PEOPLE, environments).held():
+            serving = asyncio.create_task(server.serve())
+            stopped = asyncio.create_task(until_stopped(supervised=supervised))
+            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.set()
+            server.should_exit = True
+            await serving
 
 
 class _Side:
@@ -105,9 +110,11 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        tokens=installation.tokens,
         placements=installation.placements,
         feature=installation.feature,
         mailbox=installation.mailbox,
+        offsets=installation.offsets,
         calendars=installation.calendars,
         sender=installation.sender,
         allowlist=installation.allowlist,
@@ -115,6 +122,7 @@ def services_of(installation: Installation) -> Services:
         webhooks=installation.webhooks,
         facts=installation.facts,
         guard=installation.guard.read,
+        berths=installation.berth_counts,
         clock=installation.clock,
         ready=installation.ready,
     )

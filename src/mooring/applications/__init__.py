@@ -6,11 +6,12 @@ It knows nothing of grants: placing them anew after a switch is theirs. Start at
 from mooring.applications.repository import any_application
 from mooring.applications.service import Applications, client_secret
 from mooring.applications.transitions import asked, decided
-from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
+from mooring.applications.types import Application, Changes, NewApplication, StaticIps, StaticIpsChange
 
 __all__ = [
     "Application",
     "Applications",
+    "Changes",
     "NewApplication",
     "StaticIps",
     "StaticIpsChange",

@@ -6,8 +6,8 @@ from mooring.applications.types import Application, StaticIps, StaticIpsChange
 from mooring.config import Generation, MigrationMode
 from mooring.store import Connection, Database
 
-_COLUMNS = """id, organisation_id, name, generation, region, static_ips, migration_mode, predecessor_id, created_at,
-              updated_at"""
+_COLUMNS = """id, organisation_id, name, generation, region, static_ips, migration_mode, predecessor_id, icon_url,
+              redirect_uris, created_at, updated_at"""
 
 
 def _application(row: Any) -> Application:
@@ -20,6 +20,8 @@ def _application(row: Any) -> Application:
         static_ips=StaticIps(row["static_ips"]),
         migration_mode=MigrationMode(row["migration_mode"]) if row["migration_mode"] else None,
         predecessor_id=row["predecessor_id"] or "",
+        icon_url=row["icon_url"],
+        redirect_uris=tuple(row["redirect_uris"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -63,6 +65,19 @@ async def set_migration_mode(db: Database, application_id: str, mode: str | None
     row = await db.fetchrow(
         f"UPDATE applications SET migration_mode = $2, updated_at = now() WHERE id = $1 RETURNING {_COLUMNS}",
         application_id, mode,
+    )  # fmt: skip
+    return _application(row) if row else None
+
+
+async def change(
+    db: Database, application_id: str, name: str | None, icon_url: str | None, redirect_uris: list[str] | None
+) -> Application | None:
+    """Write what is given; None leaves it as it is."""
+    row = await db.fetchrow(
+        f"""UPDATE applications SET name = coalesce($2, name), icon_url = coalesce($3, icon_url),
+                redirect_uris = coalesce($4, redirect_uris), updated_at = now()
+            WHERE id = $1 RETURNING {_COLUMNS}""",
+        application_id, name, icon_url, redirect_uris,
     )  # fmt: skip
     return _application(row) if row else None
 

@@ -4,7 +4,8 @@ import hmac
 from collections.abc import Callable
 
 from mooring.applications import repository
-from mooring.applications.types import Application, NewApplication, StaticIps, StaticIpsChange
+from mooring.applications.types import Application, Changes, NewApplication, StaticIps, StaticIpsChange
+from mooring.applications.uris import require_redirect_uri, require_web_address
 from mooring.config import Generation, MigrationMode, is_region
 from mooring.errors import InvalidRequest, NotFound, Unauthorized
 from mooring.ids import new_id, new_secret
@@ -103,6 +104,25 @@ class Applications:
             NotFound.
         """
         application = await repository.set_migration_mode(self._db, application_id, str(mode) if mode else None)
+        if application is None:
+            raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
+        return application
+
+    async def change(self, application_id: str, changes: Changes) -> Application:
+        """Have the application called, and led back to, as it says from now on.
+
+        Raises:
+            InvalidRequest: no name, or a URI that nobody may be led to.
+            NotFound.
+        """
+        if changes.name is not None and not changes.name.strip():
+            raise InvalidRequest("An application has a name.")
+        if changes.icon_url:
+            require_web_address(changes.icon_url)
+        for uri in changes.redirect_uris or ():
+            require_redirect_uri(uri)
+        uris = list(dict.fromkeys(changes.redirect_uris)) if changes.redirect_uris is not None else None
+        application = await repository.change(self._db, application_id, changes.name, changes.icon_url, uris)
         if application is None:
             raise NotFound(f"There is no application {application_id!r}.", hint="`mooring app list` shows them.")
         return application

@@ -28,6 +28,7 @@ class Application:
         id: for v2 this is the client id.
         migration_mode: how its accounts move; None: as the operator's policy says for its generation.
         predecessor_id: of a v3 application, the v2 application whose customers it takes over; "" for none.
+        redirect_uris: where hosted authentication may lead to, letter for letter.
     """
 
     id: str
@@ -40,6 +41,8 @@ class Application:
     updated_at: datetime
     migration_mode: MigrationMode | None = None
     predecessor_id: str = ""
+    icon_url: str = ""
+    redirect_uris: tuple[str, ...] = ()
 
     @property
     def feature_on(self) -> bool:
@@ -70,6 +73,15 @@ class StaticIpsChange:
     after: StaticIps
     by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an application changes of itself; None leaves it as it is."""
+
+    name: str | None = None
+    icon_url: str | None = None
+    redirect_uris: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mooring.config.durations import parse_duration
 from mooring.config.egress import RawPool, RawSource, read_egress
 from mooring.config.lines import line_of
 from mooring.config.sections import Database, File, Modes, Policy, Section, Server
+from mooring.config.tls import read_tls
 from mooring.config.types import (
     Config,
     DatabaseConfig,
@@ -193,7 +194,7 @@ def _build(source: Source, file: File) -> Config:
     database = _database(source, base, file.database)
     return Config(
         path=source.path.resolve(),
-        server=_server(source, file.server),
+        server=_server(source, base, file.server),
         database=database,
         egress=read_egress(file.egress.source, file.egress.pool, source.refuse),
         policy=_policy(source, file.policy),
@@ -212,20 +213,21 @@ def _duration(source: Source, where: tuple[str, ...], text: str) -> timedelta:
         raise source.refuse(where, str(e), "Write a number and a unit: 5s, 30m, 12h, 90d.") from e
 
 
-def _server(source: Source, section: Server) -> ServerConfig:
+def _server(source: Source, base: Path, section: Server) -> ServerConfig:
     host, _, port = section.listen.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise source.refuse(
             ("server", "listen"), f"{section.listen!r} is not host:port", "Write one such as 127.0.0.1:8025."
         )
-    url = section.public_url or f"http://{section.listen}"
+    tls = read_tls(base, section.tls_certificate, section.tls_key, source.refuse)
+    url = section.public_url or f"{'http' if tls is None else 'https'}://{section.listen}"
     if not url.startswith(("http://", "https://")):
         raise source.refuse(
             ("server", "public_url"),
             f"{url!r} is not a URL",
             "Write what browsers reach, such as https://mail.example.",
         )
-    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"), section.rate_limits)
+    return ServerConfig(host.strip("[]"), int(port), url.rstrip("/"), section.rate_limits, tls)
 
 
 def _database(source: Source, base: Path, section: Database) -> DatabaseConfig:

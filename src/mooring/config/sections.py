@@ -8,6 +8,8 @@ from mooring.config.egress import RawPool, RawSource
 from mooring.config.types import MigrationMode, StaticIpsPolicy
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Shared = Annotated[int, msgspec.Meta(ge=2)]
+"""Of two parts, neither of which can do without."""
 
 
 class Section(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -18,6 +20,8 @@ class Server(Section, frozen=True):
     listen: str = "127.0.0.1:8025"
     public_url: str = ""
     rate_limits: bool = True
+    tls_certificate: str = ""
+    tls_key: str = ""
 
 
 class Database(Section, frozen=True):
@@ -43,7 +47,7 @@ class Policy(Section, frozen=True):
     staged_delay: str = "30m"
     migration_mode: Modes = Modes()
     subset: Positive = 2
-    connections_per_source_and_server: Positive = 20
+    connections_per_source_and_server: Shared = 20
     allow_private_targets: list[str] = []
 
 

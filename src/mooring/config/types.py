@@ -122,13 +122,26 @@ class EgressConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What the API shows to those who connect: files in PEM form, the certificate with its chain."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """``[server]``: where the API listens, what the outside calls it, and whether it refuses who calls too often."""
+    """``[server]``: where the API listens, what the outside calls it, and whether it refuses who calls too often.
+
+    Attributes:
+        tls: None where the API speaks plain HTTP, on the loopback or behind a proxy.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8025
     public_url: str = "http://127.0.0.1:8025"
     rate_limits: bool = True
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ grant. What it cannot do as meant, it does not do: there is no default source. S
 ``dialer.py``; the choices it makes are in ``routes.py`` and ``targets.py``, without a socket.
 """
 
+from mooring.egress.berths import Berth, Berths
 from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.guard import Guard, GuardMode, GuardState, Leak, Opening, read_opening, ruleset, table_of
@@ -22,13 +23,22 @@ from mooring.egress.plumbing import (
     lacking,
     listener_endpoints,
 )
-from mooring.egress.repository import assigned_sources, forget_sources, release_sources, resume_sources
+from mooring.egress.repository import (
+    assigned_sources,
+    berth_counts,
+    forget_sources,
+    release_sources,
+    resume_sources,
+)
 from mooring.egress.routes import kind_for
+from mooring.egress.shares import Part, Shares, part_of
 from mooring.egress.stream import DialledStream
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
 from mooring.egress.watch import GuardFile, known_state, watch
 
 __all__ = [
+    "Berth",
+    "Berths",
     "Caller",
     "Dial",
     "Dialer",
@@ -44,12 +54,15 @@ __all__ = [
     "Nft",
     "Opening",
     "Outcome",
+    "Part",
     "Route",
     "SharedResolver",
+    "Shares",
     "SourceCheck",
     "Traffic",
     "arm_tripwire",
     "assigned_sources",
+    "berth_counts",
     "check_kernel",
     "check_plumbing",
     "check_sources",
@@ -62,6 +75,7 @@ __all__ = [
     "known_state",
     "lacking",
     "listener_endpoints",
+    "part_of",
     "read_opening",
     "release_sources",
     "resume_sources",

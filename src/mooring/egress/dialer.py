@@ -13,13 +13,22 @@ from dataclasses import dataclass, replace
 from mooring.clock import Clock
 from mooring.config import IPAddress, IPNetwork, PoolConfig, SourceConfig
 from mooring.egress import repository
+from mooring.egress.berths import Berth, Berths
 from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
 from mooring.egress.routes import choose, only, pinned, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
 from mooring.egress.targets import MOST_ADDRESSES, judge, plain
-from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts
-from mooring.errors import EgressError, LedgerUnavailable, MooringError, NetworkError, Phase, TargetNotAllowed
+from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts, Traffic
+from mooring.errors import (
+    EgressError,
+    LedgerUnavailable,
+    MooringError,
+    NetworkError,
+    Phase,
+    SourceBusy,
+    TargetNotAllowed,
+)
 from mooring.net import Endpoint
 from mooring.net.connect import DialledSocket, is_local, open_stream
 from mooring.store import Database
@@ -54,6 +63,7 @@ class Dialer:
 
     Args:
         resolve: from a name to the addresses that are judged and dialled; nothing is looked up a second time.
+        berths: how many connections there may be; webhooks, which go to no mail server, take none.
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class Dialer:
         policy: DialerPolicy,
         *,
         resolve: Resolver,
+        berths: Berths,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         self._db = db
@@ -71,6 +82,7 @@ class Dialer:
         self._clock = clock
         self._policy = policy
         self._resolve = resolve
+        self._berths = berths
         self._timeouts = timeouts
         self._assigned: dict[tuple[Caller, str, int], str] = {}
         self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
@@ -98,7 +110,8 @@ class Dialer:
         """As ``dial``, from one named source of the environment's pool to one address: for checks and probes."""
         _, targets, resolve_ms = await self._plan_or_record(dial, source)
         route = Route(source, targets[0], f"{source.name} was asked for by name")
-        return await self._attempt(dial, route, resolve_ms, connect_s=self._timeouts.connect_s)
+        berth = await self._berth(dial, route, resolve_ms, self._timeouts.total_s)
+        return await self._attempt(dial, route, berth, resolve_ms, connect_s=self._timeouts.connect_s)
 
     async def explain(self, dial: Dial) -> list[Route]:
         """The routes that ``dial`` would try, in order, without dialling: the same choices, asked aloud.
@@ -167,7 +180,15 @@ class Dialer:
             if route.source.name in broken:
                 continue
             try:
-                return await self._attempt(dial, route, resolve_ms, connect_s=min(left_s, self._timeouts.connect_s))
+                waited = time.monotonic()
+                berth = await self._berth(dial, route, resolve_ms, left_s)
+                if dial.traffic is Traffic.SYNC:
+                    # It has all the time; the server's answer is still to come in due time.
+                    deadline += time.monotonic() - waited
+                left_s = deadline - time.monotonic()
+                return await self._attempt(
+                    dial, route, berth, resolve_ms, connect_s=min(left_s, self._timeouts.connect_s)
+                )
             except LedgerUnavailable:
                 raise
             except EgressError as e:
@@ -203,13 +224,23 @@ class Dialer:
             self._assigned[key] = route.source.name
         return route
 
-    async def _attempt(self, dial: Dial, route: Route, resolve_ms: float, *, connect_s: float) -> DialledStream:
+    async def _berth(self, dial: Dial, route: Route, resolve_ms: float, left_s: float) -> Berth:
+        try:
+            return await self._berths.for_dial(dial, route.source.name, within_s=left_s)
+        except SourceBusy as e:
+            await self._record_undialled(dial, e, resolve_ms, route.source)
+            raise
+
+    async def _attempt(
+        self, dial: Dial, route: Route, berth: Berth, resolve_ms: float, *, connect_s: float
+    ) -> DialledStream:
         """One dial of one address from one source, in the ledger from before its SYN to its end."""
         intent = Intent(
             id=uuid.uuid4(), at=self._clock.now(), dial=dial, source=route.source, remote=str(route.remote),
             reason=route.reason, resolve_ms=resolve_ms,
         )  # fmt: skip
-        await self._ledger.intend(intent)
+        with berth.given_back_on_failure():
+            await self._ledger.intend(intent)
         settlement = Settlement(intent.id, intent.at)
         started = time.monotonic()
         stream: DialledStream | None = None
@@ -218,11 +249,12 @@ class Dialer:
                 route.source, Endpoint(str(route.remote), dial.port), resolve=self._resolve,
                 timeouts=self._timeouts, connect_s=connect_s,
             )  # fmt: skip
-            stream = await self._opened(sock, dial, route, settlement, started)
+            stream = await self._opened(sock, dial, route, berth, settlement, started)
             if dial.tls:
                 await stream.start_tls(timeout_s=self._timeouts.tls_s)
         except BaseException as e:
             if stream is None:
+                berth.give_back()
                 settlement = replace(settlement, connect_ms=_ms_since(started))
             else:
                 await stream.aclose()
@@ -233,11 +265,11 @@ class Dialer:
         return stream
 
     async def _opened(
-        self, sock: DialledSocket, dial: Dial, route: Route, settlement: Settlement, started: float
+        self, sock: DialledSocket, dial: Dial, route: Route, berth: Berth, settlement: Settlement, started: float
     ) -> DialledStream:
         peer = Endpoint(str(route.remote), dial.port)
         stream = await open_stream(sock, host=dial.host, peer=peer, stream_type=DialledStream)
-        stream.attach(dial, route, self._ledger, settlement, self._clock)
+        stream.attach(dial, route, berth, self._ledger, settlement, self._clock)
         local, connect_ms = str(stream.local), _ms_since(started)
         self._ledger.settle_soon(replace(settlement, outcome=Outcome.OPENED, local=local, connect_ms=connect_ms))
         return stream
@@ -255,11 +287,13 @@ class Dialer:
                 cause = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
                 self._ledger.settle_soon(replace(closed, outcome=Outcome.FAILED, phase=str(phase), cause=cause))
 
-    async def _record_undialled(self, dial: Dial, error: MooringError, resolve_ms: float) -> None:
+    async def _record_undialled(
+        self, dial: Dial, error: MooringError, resolve_ms: float, source: SourceConfig | None = None
+    ) -> None:
         cause = error.reason if isinstance(error, NetworkError | EgressError) else "target_not_allowed"
         theirs = isinstance(error, NetworkError)
         intent = Intent(
-            id=uuid.uuid4(), at=self._clock.now(), dial=dial, source=None, remote="", reason=error.message[:500],
+            id=uuid.uuid4(), at=self._clock.now(), dial=dial, source=source, remote="", reason=error.message[:500],
             outcome=Outcome.FAILED if theirs else Outcome.NOT_DIALLED, phase=str(error.phase) if theirs else "",
             cause=cause, resolve_ms=resolve_ms,
         )  # fmt: skip

@@ -29,6 +29,7 @@ def http_client(
     opened: Callable[[DialledStream], None] | None = None,
     timeout_s: float = 30.0,
     keepalive: int = 2,
+    at_once: int = 10,
 ) -> httpx.AsyncClient:
     """A client that leaves by the dialer and follows no redirect by itself.
 
@@ -40,6 +41,7 @@ def http_client(
         source: the one source of the environment to leave by; None lets the dialer choose.
         opened: told of every connection.
         keepalive: connections that are kept open between requests.
+        at_once: connections that are open at a time; one that idles is closed before another is dialled.
     """
 
     async def open_stream(host: str, port: int) -> DialledStream:
@@ -50,7 +52,7 @@ def http_client(
         return stream
 
     return httpx.AsyncClient(
-        transport=_Transport(open_stream, dialer.timeouts.tls_s, keepalive),
+        transport=_Transport(open_stream, dialer.timeouts.tls_s, keepalive, at_once),
         timeout=timeout_s,
         follow_redirects=False,
         trust_env=False,
@@ -61,10 +63,11 @@ OpenStream = Callable[[str, int], Awaitable[DialledStream]]
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, open_stream: OpenStream, tls_s: float, keepalive: int) -> None:
+    def __init__(self, open_stream: OpenStream, tls_s: float, keepalive: int, at_once: int) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=client_context(),
             network_backend=_Backend(open_stream, tls_s),
+            max_connections=at_once,
             max_keepalive_connections=keepalive,
         )
 

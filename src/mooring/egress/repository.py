@@ -1,6 +1,6 @@
-"""The exits' tables: the ledger, a partition a day, and which source a subject keeps."""
+"""The exits' tables: the ledger, a partition a day; which source a subject keeps; who divides the berths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -206,3 +206,41 @@ async def drop_partitions(db: Database, before: date) -> list[str]:
             await tx.execute(f"DROP TABLE {name}")
         await tx.execute("DELETE FROM ledger_default WHERE at < $1", datetime.combine(before, time(), UTC))
     return names
+
+
+async def renew_share(
+    db: Database,
+    process: str,
+    part: str,
+    environments: list[str] | None,
+    counts: Mapping[str, tuple[int, int]],
+    lease: timedelta,
+) -> None:
+    """Say that a process uses berths, for one more lease time; whoever died is forgotten by the way."""
+    await db.execute(
+        """WITH dead AS (DELETE FROM berth_shares WHERE expires_at < now() - interval '1 hour')
+           INSERT INTO berth_shares (process, part, environments, counts, expires_at)
+           VALUES ($1, $2, $3, $4, now() + $5)
+           ON CONFLICT (process) DO UPDATE SET counts = excluded.counts, expires_at = excluded.expires_at""",
+        process, part, environments, counts, lease,
+    )  # fmt: skip
+
+
+async def give_up_share(db: Database, process: str) -> None:
+    """Say that a process uses berths no longer."""
+    await db.execute("DELETE FROM berth_shares WHERE process = $1", process)
+
+
+async def shares(db: Database, part: str) -> list[tuple[str, list[str] | None]]:
+    """The living processes of a part, and the environments that each leaves by."""
+    rows = await db.fetch("SELECT process, environments FROM berth_shares WHERE part = $1 AND expires_at > now()", part)
+    return [(row["process"], row["environments"]) for row in rows]
+
+
+async def berth_counts(db: Database) -> dict[str, tuple[int, int]]:
+    """By source: the berths that living processes have taken, and how many more they wait for; seconds old."""
+    rows = await db.fetch(
+        """SELECT c.key AS source, sum((c.value ->> 0)::int)::int AS taken, sum((c.value ->> 1)::int)::int AS waiting
+           FROM berth_shares, jsonb_each(counts) c WHERE expires_at > now() GROUP BY c.key""",
+    )
+    return {row["source"]: (row["taken"], row["waiting"]) for row in rows}

@@ -1,9 +1,11 @@
-"""The stream that the dialer hands up: it knows its route, and tells the ledger how it went on."""
+"""The stream that the dialer hands up: it knows its route and its berth, and tells the ledger how it went on."""
 
+import asyncio
 import time
 from dataclasses import replace
 
 from mooring.clock import Clock
+from mooring.egress.berths import Berth
 from mooring.egress.ledger import Ledger
 from mooring.egress.types import Dial, Outcome, Route, Settlement
 from mooring.errors import NetworkError
@@ -16,17 +18,22 @@ class DialledStream(TcpStream):
     Attributes:
         dial: what was asked for.
         route: by which source it left, and why.
+        berth: what it gives back when the connection has ended.
     """
 
-    __slots__ = ("_clock", "_closed", "_ledger", "_settlement", "dial", "route")
+    __slots__ = ("_clock", "_closed", "_ending", "_ledger", "_settlement", "berth", "dial", "route")
 
     dial: Dial
     route: Route
+    berth: Berth
 
-    def attach(self, dial: Dial, route: Route, ledger: Ledger, settlement: Settlement, clock: Clock) -> None:
+    def attach(
+        self, dial: Dial, route: Route, berth: Berth, ledger: Ledger, settlement: Settlement, clock: Clock
+    ) -> None:
         """Give the stream its place in the ledger; the dialer does, once."""
         self.dial = dial
         self.route = route
+        self.berth = berth
         self._ledger = ledger
         self._settlement = settlement
         self._clock = clock
@@ -43,10 +50,15 @@ class DialledStream(TcpStream):
         self._ledger.settle_soon(replace(self._settlement, tls_ms=(time.monotonic() - started) * 1000))
 
     async def aclose(self) -> None:
+        if self._closed:
+            # A second close would abort what the first one ends in order: it would be over here before it is there.
+            return
+        self._closed = True
         await super().aclose()
-        if not self._closed:
-            self._closed = True
-            self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+        self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+        # The berth is given back then and not now: the server counts a connection until it has ended there as well.
+        self._ending = asyncio.ensure_future(self.wait_closed())
+        self._ending.add_done_callback(lambda _: self.berth.give_back())
 
 
 def failed(settlement: Settlement, error: NetworkError) -> Settlement:

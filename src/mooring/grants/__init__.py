@@ -16,7 +16,6 @@ from mooring.grants.repository import (
     Tally,
     by_ids,
     clear_landmarks,
-    forget_codes,
     seen,
     set_failure_told,
     set_seen,
@@ -35,6 +34,7 @@ from mooring.grants.settings import (
     parse_settings,
     settings_as_api,
 )
+from mooring.grants.tokens import Tokens, forget_codes
 from mooring.grants.types import (
     CalendarServer,
     ConnectRequest,
@@ -73,6 +73,7 @@ __all__ = [
     "Stopped",
     "Tally",
     "TlsMode",
+    "Tokens",
     "TooEarly",
     "Way",
     "as_request",

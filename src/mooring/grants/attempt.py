@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mooring.config import Generation, Kind
-from mooring.egress import Route, Traffic
+from mooring.egress import Berth, Route, Traffic
 from mooring.errors import (
     AuthenticationFailed,
     NetworkError,
@@ -46,6 +46,7 @@ class Attempt:
         secrets: passwords that a server might repeat in its answer; they are cut out of its words, in every
             spelling that we sent them in.
         source: the address that we left from, once it is known.
+        berth: that of its connection, once it is open.
     """
 
     way: Way
@@ -54,6 +55,7 @@ class Attempt:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     stage: str = "connect"
     source: str = ""
+    berth: Berth = field(default_factory=Berth, repr=False)
 
     @contextmanager
     def reported(self) -> Generator[None]:

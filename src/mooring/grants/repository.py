@@ -1,7 +1,7 @@
 """The grants' tables."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,12 +10,12 @@ from mooring.config import Generation, Kind
 from mooring.grants.seen import ServerSeen
 from mooring.grants.types import Grant, GrantStatus, Settings, SyncHealth
 from mooring.jobs import LeaseKind, hold
-from mooring.store import Connection, Database, in_batches
+from mooring.store import Connection, Database
 
 _SELECT = """
 SELECT g.id, g.application_id, a.generation, a.region, a.static_ips = 'on' AS feature_on, g.provider, g.email,
        g.mail_domain, g.subject, g.environment, g.status, g.settings, g.name, g.state, g.scope, g.user_agent, g.ip,
-       g.sync_error, g.synced_at, g.stopped_at, g.landmarks, g.created_at, g.updated_at,
+       g.sync_error, g.synced_at, g.stopped_at, g.landmarks, g.metadata, g.created_at, g.updated_at,
        (SELECT m.due_at FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL) AS start_due_at
 FROM grants g JOIN applications a ON a.id = g.application_id
 """
@@ -115,6 +115,11 @@ async def tallies(db: Database) -> dict[str, Tally]:
            FROM grants GROUP BY application_id"""
     )
     return {row["application_id"]: Tally(row["accounts"], row["failing"]) for row in rows}
+
+
+async def count(db: Database, application_id: str) -> int:
+    """How many grants the application has."""
+    return await db.fetchval("SELECT count(*) FROM grants WHERE application_id = $1", application_id)
 
 
 async def insert(tx: Connection, values: dict[str, Any]) -> None:
@@ -266,39 +271,14 @@ async def set_seen(tx: Connection, grant_id: str, server: ServerSeen) -> None:
     )  # fmt: skip
 
 
-async def insert_token(tx: Connection | Database, token_hash: bytes, grant_id: str) -> None:
-    await tx.execute("INSERT INTO access_tokens (hash, grant_id) VALUES ($1, $2)", token_hash, grant_id)
-
-
 async def by_token(db: Database, token_hash: bytes) -> Grant | None:
     row = await db.fetchrow(f"{_SELECT} WHERE g.id = (SELECT grant_id FROM access_tokens WHERE hash = $1)", token_hash)
     return _grant(row) if row else None
 
 
-async def insert_code(db: Database, code_hash: bytes, grant: Grant, life: timedelta) -> None:
-    await db.execute(
-        "INSERT INTO authorization_codes (hash, application_id, grant_id, expires_at) VALUES ($1, $2, $3, now() + $4)",
-        code_hash, grant.application_id, grant.id, life,
-    )  # fmt: skip
-
-
-async def take_code(db: Database, application_id: str, code_hash: bytes) -> str | None:
-    """The grant's id of a code that is good, which it no longer is after this."""
-    return await db.fetchval(
-        """DELETE FROM authorization_codes WHERE hash = $1 AND application_id = $2 AND expires_at > now()
-           RETURNING grant_id""",
-        code_hash, application_id,
-    )  # fmt: skip
-
-
-async def forget_codes(db: Database) -> None:
-    """Delete the codes that are good no longer, and that nobody came for."""
-    await in_batches(
-        db,
-        """WITH gone AS MATERIALIZED (
-               SELECT hash FROM authorization_codes WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)
-           DELETE FROM authorization_codes c USING gone WHERE c.hash = gone.hash""",
-    )
+async def set_metadata(db: Database, grant_id: str, metadata: dict[str, str]) -> None:
+    """Write the developer's own words about the grant."""
+    await db.execute("UPDATE grants SET metadata = $2 WHERE id = $1", grant_id, metadata)
 
 
 async def all_sealed(db: Database, after: str, limit: int) -> list[tuple[str, bytes, bytes]]:

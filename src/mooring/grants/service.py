@@ -1,12 +1,11 @@
 """The lifecycle of grants: connect, find, change, place, delete."""
 
-from datetime import timedelta
 from typing import Any
 
 from mooring.applications import Application, Applications
 from mooring.clock import Clock
 from mooring.egress import release_sources, resume_sources
-from mooring.errors import Conflict, InvalidRequest, NotFound, Unauthorized
+from mooring.errors import Conflict, InvalidRequest, NotFound
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.keys import Keys
@@ -18,14 +17,10 @@ from mooring.grants.settings import as_request, mail_domain, parse_settings, req
 from mooring.grants.types import ConnectRequest, Grant
 from mooring.grants.verify import Verified, verify
 from mooring.grants.ways import way_to_authenticate
-from mooring.ids import new_id, new_secret
+from mooring.ids import new_id
 from mooring.jobs import LeaseKind, offer, withdraw
 from mooring.moves import open_of
 from mooring.store import Connection, Database, ObjectStore
-from mooring.vault import hash_api_key
-
-CODE_LIFE = timedelta(minutes=10)
-"""How long an authorization code is good for (RFC 6749 §4.1.2 recommends at most this)."""
 
 
 class Grants:
@@ -256,39 +251,15 @@ class Grants:
             await self._append(tx, application.id, grant.id, EventType.GRANT_DELETED, {"provider": grant.provider})
         await self._objects.delete_prefix(f"grants/{grant.id}")
 
-    async def issue_token(self, grant: Grant) -> str:
-        """A new access token for this grant alone; only its hash is kept."""
-        token = new_secret()
-        await repository.insert_token(self._db, hash_api_key(token), grant.id)
-        return token
-
-    async def by_access_token(self, token: str) -> Grant:
-        """The grant that this token opens.
+    async def describe(self, application: Application, identifier: str, *, metadata: dict[str, str]) -> Grant:
+        """Put these words of the developer's in the place of those before.
 
         Raises:
-            Unauthorized: none.
+            NotFound.
         """
-        grant = await repository.by_token(self._db, hash_api_key(token))
-        if grant is None:
-            raise Unauthorized("This access token belongs to no account.")
-        return grant
-
-    async def issue_code(self, grant: Grant) -> str:
-        """A code that can be exchanged for a token once, within ten minutes."""
-        code = new_secret()
-        await repository.insert_code(self._db, hash_api_key(code), grant, CODE_LIFE)
-        return code
-
-    async def redeem_code(self, application: Application, code: str) -> Grant:
-        """The grant of a code, which is used up by this.
-
-        Raises:
-            Unauthorized: it is unknown, used, expired, or another application's.
-        """
-        grant_id = await repository.take_code(self._db, application.id, hash_api_key(code))
-        if grant_id is None:
-            raise Unauthorized("This code is unknown, was used already, or has expired.")
-        return await self.get(grant_id)
+        grant = await self.find(application, identifier)
+        await repository.set_metadata(self._db, grant.id, metadata)
+        return await self.get(grant.id)
 
     async def list(self, application: Application, query: GrantQuery) -> list[Grant]:
         """The application's grants.
@@ -303,6 +274,10 @@ class Grants:
     async def tallies(self) -> dict[str, Tally]:
         """How many accounts each application has, by its id; those without any are left out."""
         return await repository.tallies(self._db)
+
+    async def count(self, application: Application) -> int:
+        """How many grants the application has."""
+        return await repository.count(self._db, application.id)
 
     async def _append(
         self, tx: Connection, application_id: str, grant_id: str, event: EventType, data: dict[str, Any]

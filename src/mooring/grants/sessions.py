@@ -5,7 +5,7 @@ from contextlib import suppress
 import httpx
 
 from mooring.config import IPAddress
-from mooring.egress import Dialer, DialledStream, http_client
+from mooring.egress import Dial, Dialer, DialledStream, http_client
 from mooring.errors import ServerRefused, TLSFailed
 from mooring.grants.attempt import Attempt
 from mooring.grants.types import Server, TlsMode
@@ -94,7 +94,11 @@ class Sessions:
         def opened(stream: DialledStream) -> None:
             attempt.source = str(stream.route.source.address)
 
-        return http_client(self._dialer, lambda host, port: attempt.way.dial(host, port, tls=False), opened=opened)
+        def dial(host: str, port: int) -> Dial:
+            return attempt.way.dial(host, port, tls=False)
+
+        # Whoever waits for a berth holds none at the same server, or many that do so wait for each other.
+        return http_client(self._dialer, dial, opened=opened, at_once=1)
 
     async def _open(self, attempt: Attempt, server: Server) -> tuple[DialledStream, TlsMode]:
         """The stream to a server, and how TLS is to begin on it.
@@ -115,6 +119,7 @@ class Sessions:
     async def _dial(self, attempt: Attempt, tls: bool) -> DialledStream:
         stream = await self._dialer.dial(attempt.way.dial(attempt.host, attempt.port, tls=tls))
         attempt.source = str(stream.route.source.address)
+        attempt.berth = stream.berth
         return stream
 
 

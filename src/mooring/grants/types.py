@@ -1,6 +1,6 @@
 """A grant: one connected account of one application."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -87,6 +87,7 @@ class Grant:
         start_due_at: of one that a staged move stopped, when it may be started again.
         landmarks: folder → (UIDVALIDITY, UIDNEXT) at the first authentication of an account that was stopped by it,
             by the hexadecimal wire name; what came later is news, and not history.
+        metadata: the developer's own words, by his own keys.
     """
 
     id: str
@@ -113,6 +114,7 @@ class Grant:
     stopped_at: datetime | None = None
     start_due_at: datetime | None = None
     landmarks: dict[str, tuple[int, int]] | None = None
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def mail_server(self) -> str:

@@ -8,9 +8,11 @@ import msgspec
 from mooring.grants import Grant
 from mooring.large import beside
 from mooring.mail.cursors import read_cursor, write_cursor
+from mooring.mail.files import File, FileFilter
 from mooring.mail.records import content_context, raw_context, snippet_and_body
-from mooring.mail.repository import listing, writing
-from mooring.mail.types import Folder, Message, MessageFilter
+from mooring.mail.repository import listing, threads, writing
+from mooring.mail.threads import ThreadFilter, ThreadMessage
+from mooring.mail.types import Attachment, Folder, Message, MessageFilter
 from mooring.mail.writer import pack_key
 from mooring.store import Database, ObjectStore, Record
 from mooring.vault import DataKey
@@ -42,6 +44,36 @@ class MailReader:
             return messages, None
         seen = read_cursor(cursor).seen if cursor is not None else ()
         return messages, write_cursor(messages[-1].date, messages[-1].id, seen)
+
+    async def slice(
+        self, grant: Grant, key: DataKey, wanted: MessageFilter, *, limit: int, offset: int
+    ) -> list[Message]:
+        """Some messages, newest first, from the one on that has ``offset`` before it."""
+        rows = await listing.page(self._db, grant.id, wanted, limit=limit, cursor=None, offset=offset)
+        return await beside(_weight(rows), _messages, rows, key)
+
+    async def count(self, grant: Grant, wanted: MessageFilter | ThreadFilter | FileFilter) -> int:
+        """How many messages, threads or files there are of these."""
+        match wanted:
+            case MessageFilter():
+                return await threads.count_messages(self._db, grant.id, wanted)
+            case ThreadFilter():
+                return await threads.count_threads(self._db, grant.id, wanted)
+            case FileFilter():
+                return await threads.count_files(self._db, grant.id, wanted)
+
+    async def thread_ids(self, grant: Grant, wanted: ThreadFilter, *, limit: int, offset: int) -> list[str]:
+        """The ids of some threads, the one with the newest message first."""
+        return await threads.thread_ids(self._db, grant.id, wanted, limit=limit, offset=offset)
+
+    async def thread_messages(self, grant: Grant, thread_ids: Sequence[str]) -> list[ThreadMessage]:
+        """Every message of these threads, as far as a thread shows it."""
+        return await threads.thread_messages(self._db, grant.id, list(thread_ids))
+
+    async def files(self, grant: Grant, wanted: FileFilter, *, limit: int, offset: int) -> list[File]:
+        """Some attachments, those of the newest messages first."""
+        rows = await threads.files(self._db, grant.id, wanted, limit=limit, offset=offset)
+        return [File(row["message_id"], msgspec.json.decode(row["attachment"], type=Attachment)) for row in rows]
 
     async def message(self, grant: Grant, key: DataKey, message_id: str) -> Message | None:
         """One message, or None when it is not stored."""

@@ -141,7 +141,11 @@ class Message(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages to list; None and () ask for any. Times are unix seconds."""
+    """Which messages to list; None and () ask for any. Times are unix seconds.
+
+    Attributes:
+        filename: of one of the attachments.
+    """
 
     folder_id: str | None = None
     subject: str | None = None
@@ -153,6 +157,7 @@ class MessageFilter:
     unread: bool | None = None
     starred: bool | None = None
     has_attachment: bool | None = None
+    filename: str | None = None
     thread_id: str | None = None
     received_before: int | None = None
     received_after: int | None = None

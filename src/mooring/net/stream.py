@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -147,6 +148,11 @@ class TcpStream:
 
     async def aclose(self) -> None:
         self._writer.transport.abort() if self._writer.is_closing() else self._writer.close()
+
+    async def wait_closed(self) -> None:
+        """Return once what ``aclose`` closed has ended: in TLS when the peer has said so, too, or was given up."""
+        with suppress(Exception):
+            await self._writer.wait_closed()
 
     def _discard_clear_bytes(self) -> None:
         buffer: bytearray = getattr(self._reader, "_buffer")  # noqa: B009 - no public way to drop it

@@ -1,6 +1,10 @@
-"""One held mailbox: connect, pass over all folders, then wait for news; again and again until the lease is lost."""
+"""One held mailbox: connect, pass over all folders, then wait for news; again and again until the lease is lost.
+
+Where a server admits fewer connections than there are mailboxes, each gives its session up to others, and comes again.
+"""
 
 import asyncio
+import math
 import random
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
@@ -9,7 +13,7 @@ from typing import Any
 import structlog
 
 from mooring.clock import Clock
-from mooring.egress import Traffic
+from mooring.egress import Berth, Traffic
 from mooring.errors import LostOwnership, MooringError, NotFound, RemoteProtocolError, ServerRefused
 from mooring.grants import Attempt, Grant, Keys, Sessions, look, set_seen, way_of
 from mooring.jobs import Lease, fenced
@@ -23,12 +27,14 @@ from mooring.sync.folders import in_order
 from mooring.sync.health import Health, is_refused_login
 from mooring.sync.intake import Cuts
 from mooring.sync.openings import Opened, Openings
+from mooring.sync.rest import Rest
 
 log = structlog.get_logger()
 
 POLL_S = 30.0
-"""Seconds between looks at the folders that IDLE does not watch. An IDLE lasts no longer, which is shorter
-than any NAT's memory."""
+"""Seconds between looks at the folders that IDLE does not watch. An IDLE lasts no longer, which is shorter than any
+NAT's memory. A session that was given up to others is asked for again when the next look is due, and not before: so a
+mailbox is visited within a minute, if the wait for a berth leaves it half, and no login is for nothing."""
 BLIND_POLL_S = 10.0
 """Seconds between looks at the inbox of a server without IDLE."""
 BUSY_S = 0.5
@@ -41,8 +47,6 @@ LAST_RETRY_S = 300.0
 """Seconds before a failed session is tried again: doubled from the first to the last, with jitter."""
 REFUSED_RETRY_S = 300.0
 """Seconds after a refused login: trying a wrong password quickly gets an address banned."""
-_LOOK = "look"
-"""What ``look`` cancels a wait with, so that it is told from the end of the task itself."""
 STEADY_S = 60.0
 """Seconds after which a session counts as having worked, so that its end is tried again quickly."""
 
@@ -76,7 +80,10 @@ class MailboxSync:
         self._openings = openings
         self._health = Health(db, clock, grant, lease)
         self._cuts = Cuts()
-        self._waiting: asyncio.Future[object] | None = None
+        self._rest = Rest()
+        self._berth = Berth()
+        self._opened_at = math.inf
+        self._looked_at = -math.inf
         self._counters: dict[str, tuple[MailboxStatus, float]] = {}
         self._sought: set[str] = set()
         self._was_in_step = False
@@ -87,14 +94,16 @@ class MailboxSync:
         retry_s = FIRST_RETRY_S
         loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
+            self._opened_at = math.inf
             try:
                 await self._session()
+                retry_s = FIRST_RETRY_S
+                await self._undisturbed(asyncio.sleep(self._looked_at + POLL_S - loop.time()))
             except (LostOwnership, NotFound):
                 return
             except MooringError as e:
                 log.info("sync.session_ended", grant=self._grant.id, **as_stored(e))
-                if loop.time() - started > STEADY_S:
+                if loop.time() - self._opened_at > STEADY_S:
                     retry_s = FIRST_RETRY_S
                 is_refused = is_refused_login(e)
                 # Every session ends some day. Whether that is a failure, the next one shows.
@@ -106,12 +115,13 @@ class MailboxSync:
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads retries, guards nothing
 
     async def _session(self) -> None:
-        """One connection's life, which only an exception ends."""
+        """One connection's life: until an exception ends it, or somebody else waits for its place."""
         self._was_in_step = False
         key = await self._keys.data_key(self._grant)
         writer = MailWriter(self._db, self._objects, self._clock, self._grant, self._lease, key)
         opened = await self._openings.take(self._grant.id, self._grant.updated_at) or await self._open()
         client, attempt = opened.client, opened.attempt
+        self._berth, self._opened_at = attempt.berth, asyncio.get_running_loop().time()
         try:
             with attempt.reported():
                 if {"QRESYNC", "ENABLE"} <= await client.capabilities():
@@ -119,10 +129,11 @@ class MailboxSync:
                 await writer.remove_strays()
                 await self._pass(client, attempt, writer)
                 await self._remember(client, writer)
-                while True:
-                    await self._wait(client, attempt, writer)
+                while await self._watch(client, attempt, writer):
                     await self._pass(client, attempt, writer)
+            await client.logout()
         finally:
+            self._berth = Berth()
             await client.aclose()
 
     async def _open(self) -> Opened:
@@ -146,6 +157,7 @@ class MailboxSync:
         left its folder only now may have gone to one that was looked at before: the next pass finds it there.
         """
         self._is_nudged = False
+        self._looked_at = asyncio.get_running_loop().time()
         self._sought = await writer.homeless()
         due = await writer.due()
         attempt.stage = "list"
@@ -189,6 +201,16 @@ class MailboxSync:
             self._counters[folder.id] = (status, asyncio.get_running_loop().time())
         return True
 
+    async def _watch(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> bool:
+        """Wait until it is time for a pass; False when another mailbox is to have the place of this session."""
+        self._berth.offer(self._rest.stir)
+        try:
+            if not self._berth.is_recalled:
+                await self._wait(client, attempt, writer)
+        finally:
+            self._berth.keep()
+        return not self._berth.is_recalled
+
     async def _wait(self, client: ImapClient, attempt: Attempt, writer: MailWriter) -> None:
         """Follow the inbox as it changes, until it is time to look at the other folders.
 
@@ -216,24 +238,14 @@ class MailboxSync:
     def look(self) -> None:
         """Look at all folders now rather than at the end of the wait: somebody has changed one of them."""
         self._is_nudged = True
-        if self._waiting is not None:
-            self._waiting.cancel(_LOOK)
+        self._rest.stir()
 
     async def _undisturbed(self, news: Coroutine[Any, Any, object]) -> bool:
-        """Wait for news; False when ``look`` cut the wait short, or was called since the last pass began."""
-        self._waiting = asyncio.ensure_future(news)
-        if self._is_nudged:
-            self._waiting.cancel(_LOOK)
-        try:
-            await self._waiting
-        except asyncio.CancelledError as e:
-            if e.args != (_LOOK,):
-                self._waiting.cancel()
-                raise
+        """Wait for news; False when there is something to do, or was since the last pass began."""
+        if self._is_nudged or self._berth.is_recalled:
+            news.close()
             return False
-        finally:
-            self._waiting = None
-        return True
+        return await self._rest.undisturbed(news)
 
     async def _sync_folder(
         self, client: ImapClient, writer: MailWriter, folder: Folder, due: Mapping[int, bool] = NOTHING_DUE

@@ -9,12 +9,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
 from mooring.config import Kind
 from mooring.egress import Traffic
-from mooring.errors import EgressError, LostOwnership, MooringError, NotFound, ProviderFailure, TargetNotAllowed
+from mooring.errors import (
+    EgressError,
+    LostOwnership,
+    MooringError,
+    NotFound,
+    ProviderFailure,
+    SourceBusy,
+    TargetNotAllowed,
+)
 from mooring.grants import (
     Attempt,
     Credentials,
@@ -22,6 +31,7 @@ from mooring.grants import (
     GrantStatus,
     Handover,
     Keys,
+    ServerSeen,
     Sessions,
     Way,
     attempt_at,
@@ -53,6 +63,8 @@ TRIES = 10
 AGAIN_S = 5.0
 """Seconds after a failure of ours before the move is begun again."""
 INBOX = "INBOX"
+
+T = TypeVar("T")
 
 
 class Mover:
@@ -143,7 +155,7 @@ class _Carrying:
         grant = await self._grant()
         proof = _Proof(self._mover, grant, move)
         try:
-            verdict = await proof.verdict()
+            verdict = await self._verdict(proof)
             if verdict.stops is not None or move.dry_run:
                 step = MoveStep.PROVEN if verdict.stops is None else MoveStep.REFUSED
                 await self._mover.handover.end(self._lease, move, step, error=verdict.stops, warnings=verdict.warnings)
@@ -153,6 +165,15 @@ class _Carrying:
                 await self._hand_over_with(proof, proof.opened, move, grant, verdict)
         finally:
             await proof.close()
+
+    async def _verdict(self, proof: "_Proof") -> Verdict:
+        """What the servers say; our own exit being busy says nothing of them."""
+        while True:
+            try:
+                return await proof.verdict()
+            except SourceBusy:
+                await proof.close()
+                await asyncio.sleep(AGAIN_S)
 
     async def _hand_over_with(
         self, proof: "_Proof", opened: Opened, move: Move, grant: Grant, verdict: Verdict
@@ -223,26 +244,34 @@ class _Proof:
             self.opened = None
 
     async def verdict(self) -> Verdict:
-        """Ask every server. An account that is stopped, or whose password is known to be wrong, has nothing to ask."""
+        """Ask every server. An account that is stopped, or whose password is known to be wrong, has nothing to ask.
+
+        Raises:
+            SourceBusy: says nothing about the account.
+        """
         if not self._asks:
             return Verdict(None, ("The account does not run, so there was nothing to prove.",))
         grant = self._grant
         credentials = await self._mover.keys.credentials(grant)
         before = await seen(self._mover.db, grant.id)
-        now, findings = None, list[Finding]()
+        # First, so that while a berth is waited for no other is held.
+        findings = await self._others(credentials)
         traffic = Traffic.PROBE if self._move.dry_run else Traffic.SYNC
         way = replace(self._way(traffic, self._move.target), remote=before.remote if before else "")
         attempt = attempt_at(way, grant.settings.imap, credentials.imap_password)
-        try:
+
+        async def open_mailbox() -> ServerSeen:
             client, _ = await self._mover.sessions.open_imap(attempt, grant.settings.imap, credentials.imap_password)
             self.opened = Opened(client, attempt)
             with attempt.reported():
                 attempt.stage = "list"
-                now = await look(client, (await client.status(INBOX)).uid_validity)
-        except (EgressError, ProviderFailure, TargetNotAllowed) as e:
+                return await look(client, (await client.status(INBOX)).uid_validity)
+
+        now = await _told(open_mailbox())
+        if isinstance(now, MooringError):
             await self.close()
-            findings.append(Finding("IMAP", as_stored(e), self.works_today, isinstance(e, EgressError)))
-        findings += await self._others(credentials)
+            findings.insert(0, Finding("IMAP", as_stored(now), self.works_today, isinstance(now, EgressError)))
+            now = None
         is_owed = self._move.target is Kind.DYNAMIC and not grant.feature_on
         return judge(findings, before=before, now=now, works_today=self.works_today, is_owed=is_owed)
 
@@ -270,19 +299,27 @@ class _Proof:
 
     async def _compared(self, protocol: str, ask: Callable[[Way], Awaitable[None]]) -> Finding:
         """What a server says to the new side, and where that is no, what it says to the old one."""
-        try:
-            await ask(self._way(Traffic.PROBE, self._move.target))
-        except (EgressError, ProviderFailure, TargetNotAllowed) as failure:
-            works_today = True
-            try:
-                await ask(self._way(Traffic.PROBE, self._grant.environment))
-            except (ProviderFailure, TargetNotAllowed):
-                works_today = False
-            except EgressError:
-                # This process does not leave by that environment: what is not known is not put at risk.
-                pass
-            return Finding(protocol, as_stored(failure), works_today, isinstance(failure, EgressError))
-        return Finding(protocol)
+        failure = await _told(ask(self._way(Traffic.PROBE, self._move.target)))
+        if failure is None:
+            return Finding(protocol)
+        today = await _told(ask(self._way(Traffic.PROBE, self._grant.environment)))
+        # Where this process does not leave by the old environment it is not known, and nothing is put at risk.
+        works_today = today is None or isinstance(today, EgressError)
+        return Finding(protocol, as_stored(failure), works_today, isinstance(failure, EgressError))
 
     def _way(self, traffic: Traffic, kind: Kind) -> Way:
         return way_of(replace(self._grant, environment=kind), traffic)
+
+
+async def _told(asking: Awaitable[T]) -> T | MooringError:
+    """What was asked for, or what a server or an exit has against it.
+
+    Raises:
+        SourceBusy: nobody was asked.
+    """
+    try:
+        return await asking
+    except SourceBusy:
+        raise
+    except (EgressError, ProviderFailure, TargetNotAllowed) as e:
+        return e

@@ -112,19 +112,38 @@ class Mailbox:
                 limit = min(limit, room_in(cursor))
             found, next_cursor = await self._reader.page(grant, key, wanted, limit=limit, cursor=cursor)
             return Page(found, next_cursor if copy.is_whole else with_seen(cursor, found), copy.synced_at)
-        wire_name = INBOX
-        if wanted.folder_id is not None:
-            folder = await self._known_folder(grant, wanted.folder_id)
-            if not folder.selectable:
-                return Page([], None, None)
-            wire_name = folder.wire_name
-        look = await self._live.messages(grant, wire_name)
-        found = after_cursor([m.message for m in look.messages if _matches(m.message, wanted)], cursor)
-        if not look.is_whole:
+        found, is_whole = await self.look(grant, wanted)
+        found = after_cursor(found, cursor)
+        if not is_whole:
             found = found[: min(limit, room_in(cursor))]
             return Page(found, with_seen(cursor, found), None)
         last = found[limit - 1] if len(found) > limit else None
         return Page(found[:limit], write_cursor(last.date, last.id) if last else None, None)
+
+    async def is_whole(self, grant: Grant, folder: str | None) -> bool | None:
+        """Whether all of the folder (None: of the mailbox) is stored; None where nothing is, and ``look`` is left.
+
+        Raises:
+            InvalidRequest: no such folder.
+        """
+        copy = await self._copy(grant, folder)
+        return copy.is_whole if copy is not None else None
+
+    async def look(self, grant: Grant, wanted: MessageFilter) -> tuple[list[Message], bool]:
+        """The messages that the server shows just now, newest first, and whether it has no others.
+
+        Raises:
+            ProviderFailure, EgressError, Forbidden: it could not be asked.
+            InvalidRequest: no such folder.
+        """
+        wire_name = INBOX
+        if wanted.folder_id is not None:
+            folder = await self._known_folder(grant, wanted.folder_id)
+            if not folder.selectable:
+                return [], True
+            wire_name = folder.wire_name
+        look = await self._live.messages(grant, wire_name)
+        return [m.message for m in look.messages if matches(m.message, wanted)], look.is_whole
 
     async def message(self, grant: Grant, message: str) -> Message:
         """Raises: NotFound; ProviderFailure, EgressError where nothing is stored yet."""
@@ -220,7 +239,7 @@ def _is_growing(folder: Folder) -> bool:
     return folder.selectable and folder.complete_at is None and folder.error is None
 
 
-def _matches(message: Message, wanted: MessageFilter) -> bool:
+def matches(message: Message, wanted: MessageFilter) -> bool:
     """Whether a live message is one of those asked for; the same rules as the stored copy's query."""
 
     def has(addresses: tuple[str, ...], *lists: msgspec.Raw) -> bool:
@@ -236,6 +255,7 @@ def _matches(message: Message, wanted: MessageFilter) -> bool:
         and (wanted.received_after is None or message.date > wanted.received_after)
         and (wanted.subject is None or wanted.subject in message.subject)
         and (wanted.has_attachment is None or _has_attachments(message) == wanted.has_attachment)
+        and (wanted.filename is None or wanted.filename in _filenames(message))
         and has(wanted.from_, message.from_)
         and has(wanted.to, message.to)
         and has(wanted.cc, message.cc)
@@ -246,3 +266,7 @@ def _matches(message: Message, wanted: MessageFilter) -> bool:
 
 def _has_attachments(message: Message) -> bool:
     return any(not a.is_inline for a in msgspec.json.decode(message.attachments, type=list[Attachment]))
+
+
+def _filenames(message: Message) -> set[str]:
+    return {a.filename for a in msgspec.json.decode(message.attachments, type=list[Attachment])}

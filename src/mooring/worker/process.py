@@ -5,9 +5,11 @@ A worker serves environments. Of those that mail leaves by it holds mailboxes; o
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from mooring.bootstrap import open_installation
 from mooring.config import Config, Generation
+from mooring.egress import Part
 from mooring.lifetime import until_stopped
 from mooring.worker.housekeeping import chores_of, keep_house
 from mooring.worker.memory import give_back
@@ -19,8 +21,10 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
     Raises:
         ConfigError, StoreUnavailable.
     """
-    async with open_installation(config, environments=environments) as installation:
+    async with open_installation(config, environments=environments) as installation, AsyncExitStack() as stack:
         mail, webhooks = parted(config, environments)
+        if mail is None or mail:
+            await stack.enter_async_context(installation.shares(Part.SYNC, mail).held())
         work = [keep_house(chores_of(installation)), give_back()]
         if mail is None or mail:
             work += [installation.worker(mail).run(), installation.copies.run(mail)]

@@ -14,7 +14,7 @@ import trustme
 from mooring.applications import Applications
 from mooring.clock import SystemClock
 from mooring.config import Carrier, EnvironmentName, Generation, Kind, PoolConfig, SourceConfig, Via
-from mooring.egress import Dialer, DialerPolicy, Ledger, SharedResolver
+from mooring.egress import Berths, Dialer, DialerPolicy, Ledger, SharedResolver
 from mooring.grants import Credentials, Grant, Keys, Server, Sessions, Settings, TlsMode, by_ids
 from mooring.grants import repository as grants_table
 from mooring.jobs import Holder, LeaseKind, offer
@@ -140,7 +140,7 @@ def dialer_of(db: Database, ledger: Ledger, clock: SystemClock, *, source: str =
     environment, address = EnvironmentName(Generation.V3, "us", Kind.DYNAMIC), ip_address(source)
     config = SourceConfig("dynamic", address, Via(Carrier.BIND, local=address))
     policy = DialerPolicy(pools=(PoolConfig(environment, (config,)),), allow=(ip_network(allow),))
-    return Dialer(db, ledger, clock, policy, resolve=SharedResolver())
+    return Dialer(db, ledger, clock, policy, resolve=SharedResolver(), berths=Berths(20))
 
 
 async def listening(serve: Any, tls: ssl.SSLContext) -> tuple[asyncio.Server, int]:

@@ -15,7 +15,7 @@ from mooring.applications import Application, Applications
 from mooring.calendars import CalendarReader
 from mooring.clock import SystemClock
 from mooring.config import Carrier, Generation, PoolConfig, SourceConfig, Via
-from mooring.egress import Dialer, DialerPolicy, Ledger, SharedResolver
+from mooring.egress import Berths, Dialer, DialerPolicy, Ledger, SharedResolver
 from mooring.events import EventType, Fact, append
 from mooring.grants import Keys
 from mooring.jobs import Holder
@@ -91,7 +91,9 @@ def dialer_of(db: Database, ledger: Ledger, *, names: Names | None = None) -> Di
     source = SourceConfig("hooks", ip_address(SOURCE), Via(Carrier.BIND, local=ip_address(SOURCE)))
     pool = PoolConfig(webhook_environment("us"), (source,))
     policy = DialerPolicy((pool,), allow=LOOPBACK)
-    return Dialer(db, ledger, SystemClock(), policy, resolve=names or SharedResolver(), timeouts=TIMEOUTS)
+    return Dialer(
+        db, ledger, SystemClock(), policy, resolve=names or SharedResolver(), berths=Berths(1), timeouts=TIMEOUTS
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from mooring.clock import SystemClock
-from mooring.egress import Dialer, DialerPolicy, SharedResolver
+from mooring.egress import Berths, Dialer, DialerPolicy, SharedResolver
 from mooring.events import EventType
 from mooring.jobs import Holder, Lease, LeaseKind, fenced
 from mooring.webhooks import Feed
@@ -21,7 +21,9 @@ from tests.waiting import until_async
 
 
 async def test_a_failure_of_our_own_exit_is_no_try_and_costs_the_endpoint_nothing(house: House) -> None:
-    without_pool = Dialer(house.db, house.ledger, SystemClock(), DialerPolicy((), allow=()), resolve=SharedResolver())
+    without_pool = Dialer(
+        house.db, house.ledger, SystemClock(), DialerPolicy((), allow=()), resolve=SharedResolver(), berths=Berths(1)
+    )
     async with receiving() as receiver:
         new = await house.hook(receiver)
         async with replace(house, dialer=without_pool).delivering():

@@ -2,120 +2,81 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from mooring.api import Services
-from mooring.applications import Application, StaticIps
+from mooring.applications import Application, Changes
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import SystemClock
-from mooring.config import Generation, Kind
+from mooring.config import Generation
 from mooring.egress import LedgerEntry
 from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthorized
-from mooring.grants import ConnectRequest, Grant, GrantQuery, GrantStatus, Server, Settings
-from mooring.mail import Attachment, Folder, Message, MessageFilter, Page
+from mooring.grants import ConnectRequest, Grant, GrantQuery
+from mooring.mail import (
+    Attachment,
+    Folder,
+    Message,
+    MessageFilter,
+    Page,
+)
 from mooring.send import Submission
 from tests.unit.api.fake_feature import FakeFeature
 from tests.unit.api.fake_guard import FakeGuard
+from tests.unit.api.fake_offsets import FakeOffsets
 from tests.unit.api.fake_placements import FakePlacements
+from tests.unit.api.fake_tokens import FakeTokens
 from tests.unit.api.fake_webhooks import FakeWebhooks
+from tests.unit.api.things import (
+    ATTACHMENT,
+    CALENDAR,
+    EVENT,
+    FILE,
+    FOLDERS,
+    GRANT,
+    NOW,
+    NOW_S,
+    PASSWORD,
+    THREAD,
+    V2_APPLICATION,
+    V2_GRANT,
+    V2_SECRET,
+    V2_TOKEN,
+    V3_APPLICATION,
+    V3_KEY,
+    V3_TOKEN,
+    Fake,
+    ledger_entry,
+    message,
+    raw,
+)
 
-V3_KEY = "v3-key"
-V2_SECRET = "v2-secret"
-V3_TOKEN = "v3-access-token"
-V2_TOKEN = "v2-access-token"
-PASSWORD = "hunter2-correct-horse"
-
-NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-NOW_S = int(NOW.timestamp())
-
-V3_APPLICATION = Application(
-    id="app-v3", organisation_id="default", name="Acme", generation=Generation.V3, region="us",
-    static_ips=StaticIps.OFF, created_at=NOW, updated_at=NOW,
-)  # fmt: skip
-V2_APPLICATION = replace(V3_APPLICATION, id="app-v2", generation=Generation.V2)
-
-GRANT = Grant(
-    id="g1", application_id="app-v3", generation=Generation.V3, region="us", feature_on=False, provider="imap",
-    email="ann+a@example.com", mail_domain="example.com", subject="s1", environment=Kind.DYNAMIC,
-    status=GrantStatus.VALID,
-    settings=Settings(
-        imap=Server("imap.example.com", 993, "ann"), smtp=Server("smtp.example.com", 465, "ann")
-    ),
-    name="Ann", state="", scope=(), user_agent="", ip="", sync_error=None, synced_at=NOW, created_at=NOW,
-    updated_at=NOW,
-)  # fmt: skip
-V2_GRANT = replace(GRANT, id="a1", application_id="app-v2", generation=Generation.V2)
-
-FOLDERS = [
-    Folder(
-        "g1", "inbox", "INBOX", b"INBOX", "/", ("\\HasChildren", "\\Inbox"), selectable=True, complete_at=NOW,
-        child_count=1,
-    ),
-    Folder("g1", "sub", "INBOX/Süb folder", b"INBOX/S&APw-b folder", "/", (), selectable=True, total_count=3),
-]  # fmt: skip
-
-ATTACHMENT = Attachment("att1", 'Rechnung "Mai"/ü.pdf', "application/pdf", 5, "cid1", "attachment")
-
-CALENDAR = Calendar("g1", "cal1", "https://dav.example.com/c/", "Work", is_primary=True)
-
-EVENT = Event(
-    id="ev1", grant_id="g1", calendar_id="cal1", title="Standup", description="", location="",
-    when={"object": "timespan", "start_time": NOW_S, "end_time": NOW_S + 900}, busy=True, read_only=False,
-    participants=[{"email": "bob@example.com", "status": "yes"}], organizer=None, status="confirmed",
-    visibility="default", recurrence=None, master_event_id=None, original_start_time=None, ical_uid="u1",
-    html_link="", reminders=None, created_at=NOW_S, updated_at=NOW_S,
-)  # fmt: skip
-
-
-def raw(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(value))
-
-
-def message(number: int, *, grant_id: str = "g1", body: str = "<p>hi</p>") -> Message:
-    return Message(
-        id=f"m{number}",
-        grant_id=grant_id,
-        thread_id="t1",
-        subject=f"Number {number}",
-        from_=raw([{"email": "bob@example.com", "name": "Bob"}]),
-        to=raw([{"email": "ann@example.com"}]),
-        cc=raw([]),
-        bcc=raw([]),
-        reply_to=raw([]),
-        date=NOW_S - number,
-        unread=True,
-        starred=False,
-        snippet="hi",
-        body=raw(body),
-        folders=["inbox"],
-        attachments=raw([ATTACHMENT]),
-        created_at=NOW_S,
-    )
-
-
-def ledger_entry(number: int) -> LedgerEntry:
-    return LedgerEntry(
-        id=f"00000000-0000-4000-8000-{number:012d}", at=NOW, application_id="app-v3", grant_id="g1", traffic="sync",
-        environment="v3-us-dynamic", source="d1", source_address="203.0.113.10", via="bind:203.0.113.10",
-        reason="the only source", host="imap.example.com", port=993, remote="198.51.100.1", local="203.0.113.10:4000",
-        outcome="opened", phase="", cause="", detail="", resolve_ms=1.0, connect_ms=2.0, tls_ms=3.0, closed_at=None,
-    )  # fmt: skip
-
-
-class Fake:
-    """Raises ``error`` from whatever is called next, if it is set."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.calls: list[tuple[Any, ...]] = []
-
-    def called(self, *call: Any) -> None:
-        self.calls.append(call)
-        if self.error is not None:
-            raise self.error
+__all__ = [
+    "ATTACHMENT",
+    "CALENDAR",
+    "EVENT",
+    "FILE",
+    "FOLDERS",
+    "GRANT",
+    "NOW",
+    "NOW_S",
+    "PASSWORD",
+    "THREAD",
+    "V2_APPLICATION",
+    "V2_GRANT",
+    "V2_SECRET",
+    "V2_TOKEN",
+    "V3_APPLICATION",
+    "V3_KEY",
+    "V3_TOKEN",
+    "Fake",
+    "FakeOffsets",
+    "FakeTokens",
+    "World",
+    "ledger_entry",
+    "message",
+    "raw",
+]
 
 
 class FakeApplications(Fake):
@@ -142,6 +103,12 @@ class FakeApplications(Fake):
             if application.id == application_id:
                 return application
         raise NotFound("There is no such application.")
+
+    async def change(self, application_id: str, changes: Changes, /) -> Application:
+        self.called("change", application_id, changes)
+        given = {"name": changes.name, "icon_url": changes.icon_url, "redirect_uris": changes.redirect_uris}
+        self.v2 = replace(self.v2, **{key: value for key, value in given.items() if value is not None})
+        return self.v2
 
 
 class FakeGrants(Fake):
@@ -170,16 +137,6 @@ class FakeGrants(Fake):
             raise NotFound("There is no such grant.")
         return grant
 
-    async def by_access_token(self, token: str, /) -> Grant:
-        self.called("by_access_token", token)
-        match token:
-            case "v3-access-token":
-                return self.found
-            case "v2-access-token":
-                return V2_GRANT
-            case _:
-                raise Unauthorized("Nobody has this access token.")
-
     async def list(self, application: Application, query: GrantQuery, /) -> list[Grant]:
         self.called("list", application.id, query)
         return [V2_GRANT if application.generation is Generation.V2 else self.found]
@@ -201,19 +158,13 @@ class FakeGrants(Fake):
         self.called("delete", identifier)
         await self.find(application, identifier)
 
-    async def issue_token(self, grant: Grant, /) -> str:
-        self.called("issue_token", grant.id)
-        return V2_TOKEN
+    async def count(self, application: Application, /) -> int:
+        self.called("count", application.id)
+        return 1
 
-    async def issue_code(self, grant: Grant, /) -> str:
-        self.called("issue_code", grant.id)
-        return "code-1"
-
-    async def redeem_code(self, application: Application, code: str, /) -> Grant:
-        self.called("redeem_code", application.id, code)
-        if code != "code-1":
-            raise InvalidRequest("This code is not good any more.")
-        return V2_GRANT
+    async def describe(self, application: Application, identifier: str, /, *, metadata: dict[str, str]) -> Grant:
+        self.called("describe", identifier, metadata)
+        return replace(await self.find(application, identifier), metadata=metadata)
 
 
 class FakeMailbox(Fake):
@@ -361,6 +312,8 @@ class World:
 
     applications: FakeApplications = field(default_factory=FakeApplications)
     grants: FakeGrants = field(default_factory=FakeGrants)
+    tokens: FakeTokens = field(default_factory=FakeTokens)
+    offsets: FakeOffsets = field(default_factory=FakeOffsets)
     mailbox: FakeMailbox = field(default_factory=FakeMailbox)
     calendars: FakeCalendars = field(default_factory=FakeCalendars)
     placements: FakePlacements = field(default_factory=FakePlacements)
@@ -370,6 +323,7 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     guard: FakeGuard = field(default_factory=FakeGuard)
+    berths: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -382,9 +336,14 @@ class World:
         async def ready() -> bool:
             return self.is_ready()
 
+        async def berths() -> dict[str, tuple[int, int]]:
+            return self.berths
+
         return Services(
             applications=self.applications,
             grants=self.grants,
+            tokens=self.tokens,
+            offsets=self.offsets,
             placements=self.placements,
             feature=self.feature,
             mailbox=self.mailbox,
@@ -395,6 +354,7 @@ class World:
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
             guard=self.guard,
+            berths=berths,
             clock=SystemClock(),
             ready=ready,
         )

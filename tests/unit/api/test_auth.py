@@ -48,7 +48,9 @@ def basic(user: str, password: str = "") -> str:
         ("/a/app-v2/accounts", f"Bearer {V2_SECRET}", 200),
         ("/a/app-v2/accounts", basic("wrong"), 401),
         ("/a/app-v2/accounts", f"Bearer {V3_KEY}", 401),
-        ("/a/app-v2/accounts", f"Bearer {V2_TOKEN}", 401),
+        ("/a/app-v2/accounts", f"Bearer {V2_TOKEN}", 200),
+        ("/a/app-v2/webhooks", f"Bearer {V2_TOKEN}", 403),
+        ("/a/app-v3/accounts", f"Bearer {V2_TOKEN}", 401),
         ("/a/app-v3/accounts", basic(V2_SECRET), 401),
         ("/a/nobody/accounts", basic(V2_SECRET), 401),
         ("/a/app-v2/accounts", "Basic !", 401),
@@ -81,7 +83,7 @@ async def test_a_v3_application_never_gets_into_v2(world: World, anybody: httpx.
 
 
 async def test_a_v2_grant_never_answers_as_me(world: World, anybody: httpx.AsyncClient) -> None:
-    world.grants.found = replace(V2_GRANT, generation=Generation.V2)
+    world.tokens.v3 = replace(V2_GRANT, generation=Generation.V2)
     answer = await anybody.get("/v3/grants/me", headers={"Authorization": f"Bearer {V3_TOKEN}"})
     assert answer.status_code == 401
 

@@ -49,6 +49,7 @@ TABLE: list[tuple[Exception, int, str]] = [
     (errors.TargetNotAllowed("No."), 400, "api.target_not_allowed"),
     (errors.NoSource("No.", reason="empty_pool"), 503, "api.egress_error"),
     (errors.ResolverBusy("No.", reason="resolver_busy"), 503, "api.egress_error"),
+    (errors.SourceBusy("No.", reason="busy"), 503, "api.egress_error"),
     (errors.LedgerUnavailable("No.", reason="ledger"), 503, "api.egress_error"),
     (errors.ConnectTimeout("No."), 504, "api.provider_error"),
     (errors.RemoteProtocolError("No."), 504, "api.provider_error"),
@@ -194,7 +195,7 @@ async def test_oauth_paths_answer_the_four_fields(anybody: httpx.AsyncClient, pa
         ("/account", 401, "auth_error"),
         ("/a/app-v2/accounts", 401, "auth_error"),
         ("/a/app-v2/nothing", 404, "invalid_request_error"),
-        ("/threads", 404, "invalid_request_error"),
+        ("/drafts", 404, "invalid_request_error"),
         ("/connect/token", 405, "invalid_request_error"),
     ],
 )

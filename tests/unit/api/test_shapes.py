@@ -65,7 +65,7 @@ def shape_of(path: str) -> Shape:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("path", [*OAUTH, "/v3/nothing", "/v3/grants/g1/nothing", "/threads", "/a/app-v2/nothing"])
+@pytest.mark.parametrize("path", [*OAUTH, "/v3/nothing", "/v3/grants/g1/nothing", "/drafts", "/a/app-v2/nothing"])
 async def test_where_there_is_nothing(v3: httpx.AsyncClient, method: str, path: str) -> None:
     check(await v3.request(method, path), shape_of(path), 404)
 
@@ -144,6 +144,7 @@ async def test_what_the_framework_raises(
     world: World, v3: httpx.AsyncClient, error: Exception, status: int, path: str, headers: dict[str, str]
 ) -> None:
     world.mailbox.error = error
+    world.offsets.error = error
     with capture_logs():
         answer = await v3.get(path, headers=headers)
     check(answer, shape_of(path), status)

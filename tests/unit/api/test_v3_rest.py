@@ -267,6 +267,15 @@ async def test_metrics_tell_leaks_only_when_the_kernel_is_known_to_count_them(
         assert f"mooring_egress_leaks_total {leaks}.0" in text
 
 
+async def test_metrics_tell_how_full_each_source_is(world: World, anybody: httpx.AsyncClient) -> None:
+    world.berths = {"static-1": (20, 4)}
+    text = (await anybody.get("/metrics")).text
+    assert 'mooring_egress_connections{source="static-1",state="open"} 20.0' in text
+    assert 'mooring_egress_connections{source="static-1",state="waited_for"} 4.0' in text
+    world.berths = {}
+    assert "static-1" not in (await anybody.get("/metrics")).text
+
+
 async def test_reflect(anybody: httpx.AsyncClient) -> None:
     answer = await anybody.get("/reflect")
     assert answer.text == "192.0.2.7\n"

@@ -50,6 +50,12 @@ REFUSED = {
     "a pool that is no list": ('[egress.pool]\nkind = "static"\n', 1, "Expected `array`", "[[egress.pool]]"),
     "a value of the wrong kind": ("[sync]\nwindow = 90\n", 2, "Expected `str`", "docs/configuration.md"),
     "a number that is too small": ("[policy]\nsubset = 0\n", 2, ">= 1", "docs/configuration.md"),
+    "one connection for two parts": (
+        "[policy]\nconnections_per_source_and_server = 1\n",
+        2,
+        ">= 2",
+        "docs/configuration.md",
+    ),
     "a weight that is too small": (SOURCES + "weight = 0\n", 11, ">= 1", "docs/configuration.md"),
     "a missing key": ('[[egress.source]]\nname = "a"\n', 1, "missing required field `address`", "docs"),
     "a policy of another name": ('[policy]\nstatic_ips = "nobody"\n', 2, "'nobody'", "one of: operator, self-serve"),

@@ -2,16 +2,38 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from mooring.api.v2 import account, accounts, connect, ip_addresses, messages, send, webhooks
+from mooring.api.v2 import (
+    account,
+    accounts,
+    application,
+    authorize,
+    connect,
+    files,
+    folders,
+    ip_addresses,
+    messages,
+    oauth,
+    send,
+    threads,
+    tokens,
+    webhooks,
+)
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
+    *authorize.ROUTES,
+    *oauth.ROUTES,
     *connect.ROUTES,
-    *account.ROUTES,
+    *application.ROUTES,
     *accounts.ROUTES,
-    *messages.ROUTES,
-    *send.ROUTES,
+    *tokens.ROUTES,
     *ip_addresses.ROUTES,
     *webhooks.ROUTES,
+    *account.ROUTES,
+    *messages.ROUTES,
+    *threads.ROUTES,
+    *folders.ROUTES,
+    *files.ROUTES,
+    *send.ROUTES,
 )
 
 __all__ = ["ROUTES"]

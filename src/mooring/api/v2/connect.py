@@ -1,20 +1,15 @@
 """Native authentication: the account's servers for a code, the code for an access token."""
 
-from functools import partial
-
 import msgspec
 from litestar.response.base import ASGIResponse
 
 from mooring.api.answers import encoded
-from mooring.api.auth import recognised, v2_application
+from mooring.api.auth import v2_application, v2_application_named
 from mooring.api.bodies import json_of
 from mooring.api.connecting import SettingsBody, connect_request
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.v2.views import ConnectedView, connected_view
-from mooring.applications import Application
-from mooring.config import Generation
-from mooring.errors import NotFound, Unauthorized
 
 
 class AuthorizeBody(msgspec.Struct):
@@ -46,7 +41,7 @@ class CodeView(msgspec.Struct):
 async def authorize(request: Req) -> ASGIResponse:
     """Authenticate an account at its own servers; answers a code."""
     body = await json_of(request, AuthorizeBody)
-    application = await recognised(request, partial(_application, request), body.client_id)
+    application = await v2_application_named(request, body.client_id)
     limits_of(request).take(Limit.CONNECT, application.id)
     wanted = connect_request(
         request,
@@ -59,7 +54,7 @@ async def authorize(request: Req) -> ASGIResponse:
     grants = services_of(request).grants
     with limits_of(request).logins(application.id, wanted.settings):
         grant, _ = await grants.connect(application, wanted)
-    return encoded(CodeView(await grants.issue_code(grant)))
+    return encoded(CodeView(await services_of(request).tokens.issue_code(grant)))
 
 
 @door("POST", "/connect/token", answer=ConnectedView, body=TokenBody, secured=False)
@@ -67,21 +62,9 @@ async def exchange(request: Req) -> ASGIResponse:
     """Exchange the code for the account and its access token."""
     body = await json_of(request, TokenBody)
     application = await v2_application(request, body.client_id, body.client_secret)
-    grants = services_of(request).grants
-    grant = await grants.redeem_code(application, body.code)
-    return encoded(connected_view(grant, await grants.issue_token(grant)))
-
-
-async def _application(request: Req, client_id: str) -> Application:
-    """The v2 application with this id; the first step names it without a secret (contract 6.3)."""
-    unknown = Unauthorized("This client id belongs to no v2 application.")
-    try:
-        application = await services_of(request).applications.get(client_id)
-    except NotFound:
-        raise unknown from None
-    if application.generation is not Generation.V2:
-        raise unknown
-    return application
+    tokens = services_of(request).tokens
+    grant = await tokens.redeem_code(application, body.code)
+    return encoded(connected_view(grant, await tokens.issue(grant)))
 
 
 ROUTES = (authorize, exchange)

@@ -10,7 +10,7 @@ from mooring.api.auth import v2_grant_of
 from mooring.api.bodies import json_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.submissions import PartyList, idempotency_key_of, parties, sender
-from mooring.api.v2.views import MessageView, message_view
+from mooring.api.v2.objects import MessageView, message_view
 from mooring.errors import InvalidRequest
 from mooring.send import Submission
 

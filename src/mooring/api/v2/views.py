@@ -1,4 +1,4 @@
-"""The objects of v2 as they look on the wire (contract 6.3, 6.6)."""
+"""Accounts of v2 as they look on the wire (contract 6.3), and what every route may answer."""
 
 from typing import Any
 
@@ -6,20 +6,6 @@ import msgspec
 
 from mooring.api.answers import unix
 from mooring.grants import Grant, GrantStatus
-from mooring.mail import Attachment, Folder, JsonText, Message, SpecialUse
-
-_ROLES = {
-    SpecialUse.INBOX: "inbox",
-    SpecialUse.SENT: "sent",
-    SpecialUse.DRAFTS: "drafts",
-    SpecialUse.TRASH: "trash",
-    SpecialUse.JUNK: "spam",
-    SpecialUse.ARCHIVE: "archive",
-    SpecialUse.ALL: "all",
-    SpecialUse.IMPORTANT: "important",
-}
-
-_attachments = msgspec.json.Decoder(list[Attachment])
 
 
 class AccountView(msgspec.Struct):
@@ -59,49 +45,16 @@ class ManagedAccountView(msgspec.Struct):
     metadata: dict[str, str] = {}
 
 
-class FileView(msgspec.Struct):
-    """An attachment."""
+class SuccessView(msgspec.Struct):
+    """It was done; ``true`` in quotes, as v2 has it (contract 6.3)."""
 
-    id: str
-    filename: str
-    content_type: str
-    size: int
-    content_id: str
-    content_disposition: str
-    message_ids: list[str]
-    account_id: str
-    object: str = "file"
+    success: str = "true"
 
 
-class FolderView(msgspec.Struct):
-    """A folder, by its role and its name."""
+class Count(msgspec.Struct):
+    """How many there are: the view ``count`` of a list."""
 
-    id: str
-    name: str
-    display_name: str
-
-
-class MessageView(msgspec.Struct):
-    """A message."""
-
-    id: str
-    account_id: str
-    thread_id: str
-    subject: str
-    from_: msgspec.Raw = msgspec.field(name="from")
-    to: msgspec.Raw
-    cc: msgspec.Raw
-    bcc: msgspec.Raw
-    reply_to: msgspec.Raw
-    date: int
-    unread: bool
-    starred: bool
-    snippet: str
-    body: JsonText
-    files: list[FileView]
-    folder: FolderView | None
-    events: list[Any]
-    object: str = "message"
+    count: int
 
 
 def account_view(grant: Grant) -> AccountView:
@@ -125,6 +78,7 @@ def managed_account_view(grant: Grant) -> ManagedAccountView:
         provider=grant.provider,
         sync_state="invalid-credentials" if state == "invalid" else state,
         created_at=unix(grant.created_at),
+        metadata=grant.metadata,
     )
 
 
@@ -139,39 +93,6 @@ def sync_state(grant: Grant) -> str:
     return "initializing" if grant.synced_at is None else "running"
 
 
-def role_of(folder: Folder) -> str:
-    """What the folder is for, or "" if nothing special."""
-    return next((_ROLES[SpecialUse(a)] for a in folder.attributes if a in _ROLES), "")
-
-
-def message_view(message: Message, folders: dict[str, Folder]) -> MessageView:
-    """A message; of several folders that it lies in, v2 shows one.
-
-    Args:
-        folders: of the account, by id.
-    """
-    folder = next((folders[i] for i in message.folders if i in folders), None)
-    return MessageView(
-        id=message.id,
-        account_id=message.grant_id,
-        thread_id=message.thread_id,
-        subject=message.subject,
-        from_=message.from_,
-        to=message.to,
-        cc=message.cc,
-        bcc=message.bcc,
-        reply_to=message.reply_to,
-        date=message.date,
-        unread=message.unread,
-        starred=message.starred,
-        snippet=message.snippet,
-        body=message.body,
-        files=[_file(message, a) for a in _attachments.decode(message.attachments)],
-        folder=FolderView(folder.id, role_of(folder), folder.path) if folder else None,
-        events=[],
-    )
-
-
 def _account(grant: Grant) -> dict[str, Any]:
     return {
         "id": grant.id,
@@ -182,16 +103,3 @@ def _account(grant: Grant) -> dict[str, Any]:
         "sync_state": sync_state(grant),
         "linked_at": unix(grant.created_at),
     }
-
-
-def _file(message: Message, attachment: Attachment) -> FileView:
-    return FileView(
-        id=attachment.id,
-        filename=attachment.filename,
-        content_type=attachment.content_type,
-        size=attachment.size,
-        content_id=attachment.content_id,
-        content_disposition=attachment.content_disposition,
-        message_ids=[message.id],
-        account_id=message.grant_id,
-    )

@@ -9,6 +9,7 @@ from mooring.api.bodies import json_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.paths import segment
 from mooring.api.queries import query_of
+from mooring.api.v2.views import SuccessView
 from mooring.errors import InvalidRequest
 from mooring.webhooks import Webhook, WebhookChanges, WebhookStatus
 
@@ -37,12 +38,6 @@ class WebhookView(msgspec.Struct):
     state: str
     triggers: tuple[str, ...]
     version: str = "2.0"
-
-
-class Deleted(msgspec.Struct):
-    """It is done; v2 says so in a word (contract 6.3)."""
-
-    success: str = "true"
 
 
 @door("GET", "/a/{client_id:str}/webhooks", answer=list[WebhookView], query=("limit", "offset"))
@@ -90,12 +85,12 @@ async def update_webhook(request: Req) -> ASGIResponse:
     return encoded(_view(await service.update(application, before.id, WebhookChanges(status=_status(body.state)))))
 
 
-@door("DELETE", "/a/{client_id:str}/webhooks/{webhook_id:str}", answer=Deleted)
+@door("DELETE", "/a/{client_id:str}/webhooks/{webhook_id:str}", answer=SuccessView)
 async def delete_webhook(request: Req) -> ASGIResponse:
     """Delete a webhook; nothing more is delivered to it."""
     application = await v2_application_of(request)
     await services_of(request).webhooks.destroy(application, segment(request, "webhook_id"))
-    return encoded(Deleted())
+    return encoded(SuccessView())
 
 
 def _status(state: str | None) -> WebhookStatus | None:

@@ -31,12 +31,18 @@ async def counted_folders(db: Database, grant_id: str) -> list[Folder]:
     return [folder_of(row) for row in rows]
 
 
-async def page(db: Database, grant_id: str, wanted: MessageFilter, *, limit: int, cursor: str | None) -> list[Record]:
-    """The rows of one page, newest first."""
+async def page(
+    db: Database, grant_id: str, wanted: MessageFilter, *, limit: int, cursor: str | None, offset: int = 0
+) -> list[Record]:
+    """The rows of one page, newest first.
+
+    Args:
+        offset: so many rows behind the cursor are passed over.
+    """
     if wanted.folder_id is not None:
-        return await _folder_page(db, grant_id, wanted, limit, cursor)
+        return await _folder_page(db, grant_id, wanted, limit, cursor, offset)
     where = Conditions(grant_id)
-    _add_filter(where, wanted)
+    add_filter(where, wanted)
     where.add("m.folders <> '{{}}'")
     if cursor is not None:
         date, identity, seen = read_cursor(cursor)
@@ -45,17 +51,17 @@ async def page(db: Database, grant_id: str, wanted: MessageFilter, *, limit: int
             where.add("m.id <> ALL ({}::text[])", list(seen))
     return await db.fetch(
         f"""SELECT {_MESSAGE} FROM messages m WHERE {where}
-            ORDER BY m.date DESC, m.id DESC LIMIT {where.place(limit)}""",
+            ORDER BY m.date DESC, m.id DESC LIMIT {where.place(limit)} OFFSET {where.place(offset)}""",
         *where.values,
     )
 
 
 async def _folder_page(
-    db: Database, grant_id: str, wanted: MessageFilter, limit: int, cursor: str | None
+    db: Database, grant_id: str, wanted: MessageFilter, limit: int, cursor: str | None, offset: int
 ) -> list[Record]:
     """As ``page``, along the folder's own index; a message that lies there twice counts once."""
     where = Conditions(grant_id)
-    _add_filter(where, wanted)
+    add_filter(where, wanted)
     where.add("p.grant_id = $1 AND p.folder_id = {}", wanted.folder_id)
     if cursor is not None:
         date, identity, seen = read_cursor(cursor)
@@ -66,7 +72,8 @@ async def _folder_page(
         f"""SELECT {_MESSAGE} FROM
               (SELECT DISTINCT ON (p.date, p.message_id) p.date AS at, p.message_id FROM placements p
                JOIN messages m ON m.grant_id = $1 AND m.id = p.message_id
-               WHERE {where} ORDER BY p.date DESC, p.message_id DESC LIMIT {where.place(limit)}) p
+               WHERE {where} ORDER BY p.date DESC, p.message_id DESC
+               LIMIT {where.place(limit)} OFFSET {where.place(offset)}) p
             JOIN messages m ON m.grant_id = $1 AND m.id = p.message_id
             ORDER BY p.at DESC, p.message_id DESC""",
         *where.values,
@@ -111,7 +118,8 @@ class Conditions:
         return " AND ".join(self._parts)
 
 
-def _add_filter(where: Conditions, wanted: MessageFilter) -> None:
+def add_filter(where: Conditions, wanted: MessageFilter) -> None:
+    """Ask for messages like these; the folder is the caller's matter."""
     simple = {
         "m.unread = {}": wanted.unread,
         "m.starred = {}": wanted.starred,
@@ -134,6 +142,10 @@ def _add_filter(where: Conditions, wanted: MessageFilter) -> None:
         if addresses:
             place = where.place([address.lower() for address in addresses])
             where.add(f"({' OR '.join(_has_address(column, place) for column in columns)})")
+    if wanted.filename is not None:
+        where.add(
+            "EXISTS (SELECT FROM json_array_elements(m.attachments) a WHERE a ->> 'filename' = {})", wanted.filename
+        )
 
 
 def _has_address(column: str, place: str) -> str:

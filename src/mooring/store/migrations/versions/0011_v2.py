@@ -1,0 +1,16 @@
+"""What v2 keeps of applications and accounts for their developers."""
+
+from mooring.store.migrations import forward_only, run_sql
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Go to 0011."""
+    run_sql(__file__)
+
+
+def downgrade() -> None:
+    """Never."""
+    forward_only()
