@@ -13,7 +13,7 @@ from tests.running import Running, configuration
 from tests.story.test_v2 import V2, V2_DYNAMIC, V2_STATIC
 from tests.waiting import until
 
-PORT = 18226
+PORT = 18228
 OPERATOR, PASSWORD = "olga@operator.test", "nine grey herons"
 HISTORY, NEWS = 6, 2
 
@@ -21,8 +21,9 @@ HISTORY, NEWS = 6, 2
 @pytest.fixture(scope="module")
 def mooring(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("v2-dashboard")
-    pools = {"v2_static": V2_STATIC, "v2_dynamic": V2_DYNAMIC}
-    (folder / "mooring.toml").write_text(configuration(PORT, extra='staged_delay = "5s"\n', **pools))
+    (folder / "mooring.toml").write_text(
+        configuration(PORT, v2_static=V2_STATIC, v2_dynamic=V2_DYNAMIC, policy='staged_delay = "5s"\n')
+    )
     running = Running(folder, PORT, lab.trust)
     running.start()
     _ = lab.postfix
