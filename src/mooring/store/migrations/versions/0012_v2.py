@@ -2,12 +2,12 @@
 
 from mooring.store.migrations import forward_only, run_sql
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Go to 0011."""
+    """Go to 0012."""
     run_sql(__file__)
 
 
