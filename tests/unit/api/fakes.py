@@ -370,7 +370,6 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     guard: FakeGuard = field(default_factory=FakeGuard)
-    berths: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -382,9 +381,6 @@ class World:
     def services(self) -> Services:
         async def ready() -> bool:
             return self.is_ready()
-
-        async def berths() -> dict[str, tuple[int, int]]:
-            return self.berths
 
         return Services(
             applications=self.applications,
@@ -399,7 +395,7 @@ class World:
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
             guard=self.guard,
-            berths=berths,
+            berths=self.guard.berths,
             clock=SystemClock(),
             ready=ready,
         )
