@@ -345,12 +345,10 @@ class FakeLedger(Fake):
         limit: int = 50,
         before: tuple[datetime, str] | None = None,
     ) -> list[LedgerEntry]:
-        self.asked.append(
-            {
-                "application_id": application_id, "subject": subject, "server": server, "source": source,
-                "since": since, "limit": limit, "before": before,
-            }
-        )  # fmt: skip
+        self.asked.append({
+            "application_id": application_id, "subject": subject, "server": server, "source": source,
+            "since": since, "limit": limit, "before": before,
+        })  # fmt: skip
         later = [e.id for e in self.written].index(before[1]) + 1 if before else 0
         return self.written[later : later + limit]
 
