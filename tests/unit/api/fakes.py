@@ -296,12 +296,10 @@ class FakeLedger(Fake):
         limit: int = 50,
         before: tuple[datetime, str] | None = None,
     ) -> list[LedgerEntry]:
-        self.asked.append(
-            {
-                "application_id": application_id, "subject": subject, "server": server, "source": source,
-                "since": since, "limit": limit, "before": before,
-            }
-        )  # fmt: skip
+        self.asked.append({
+            "application_id": application_id, "subject": subject, "server": server, "source": source,
+            "since": since, "limit": limit, "before": before,
+        })  # fmt: skip
         later = [e.id for e in self.written].index(before[1]) + 1 if before else 0
         return self.written[later : later + limit]
 
@@ -323,7 +321,6 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     guard: FakeGuard = field(default_factory=FakeGuard)
-    berths: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     is_ready: Callable[[], bool] = lambda: True
 
     def renew(self) -> None:
@@ -335,9 +332,6 @@ class World:
     def services(self) -> Services:
         async def ready() -> bool:
             return self.is_ready()
-
-        async def berths() -> dict[str, tuple[int, int]]:
-            return self.berths
 
         return Services(
             applications=self.applications,
@@ -354,7 +348,7 @@ class World:
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
             guard=self.guard,
-            berths=berths,
+            berths=self.guard.berths,
             clock=SystemClock(),
             ready=ready,
         )

@@ -268,11 +268,11 @@ async def test_metrics_tell_leaks_only_when_the_kernel_is_known_to_count_them(
 
 
 async def test_metrics_tell_how_full_each_source_is(world: World, anybody: httpx.AsyncClient) -> None:
-    world.berths = {"static-1": (20, 4)}
+    world.guard.counts = {"static-1": (20, 4)}
     text = (await anybody.get("/metrics")).text
     assert 'mooring_egress_connections{source="static-1",state="open"} 20.0' in text
     assert 'mooring_egress_connections{source="static-1",state="waited_for"} 4.0' in text
-    world.berths = {}
+    world.guard.counts = {}
     assert "static-1" not in (await anybody.get("/metrics")).text
 
 
