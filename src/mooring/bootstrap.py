@@ -35,7 +35,7 @@ from mooring.egress import (
 )
 from mooring.errors import ConfigError
 from mooring.events import Recorded, read
-from mooring.grants import Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions, Tokens
+from mooring.grants import Draining, Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions, Tokens
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.operators import Operators, Passwords
@@ -72,6 +72,7 @@ class Installation:
     tokens: Tokens
     placements: Placements
     feature: Feature
+    draining: Draining
     mailbox: Mailbox
     offsets: Offsets
     calendars: Calendars
@@ -227,6 +228,7 @@ async def _build(
         feature=Feature(
             db, applications, placements, self_serve=config.policy.static_ips is StaticIpsPolicy.SELF_SERVE
         ),
+        draining=Draining(db, applications),
         mailbox=mailbox,
         offsets=Offsets(mailbox, reader, keys),
         calendars=Calendars(calendars, LiveCalendars(sessions, keys, clock), keys, clock),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli import apps, demo, egress, grants, guard, keys, moves, operators, processes, up, webhooks
+from mooring.cli import apps, demo, draining, egress, grants, guard, keys, moves, operators, processes, up, webhooks
 from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
@@ -47,6 +47,7 @@ grants.cli.command("move")(moves.move)
 grants.cli.command("moves")(moves.grant_moves)
 grants.cli.command("stop")(moves.stop)
 grants.cli.command("start")(moves.start)
+egress.cli.command("drain")(draining.drain)
 egress.cli.command("guard")(guard.guard)
 cli.add_typer(apps.cli, name="app")
 cli.add_typer(grants.cli, name="grant")

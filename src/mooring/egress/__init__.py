@@ -26,9 +26,13 @@ from mooring.egress.plumbing import (
 from mooring.egress.repository import (
     assigned_sources,
     berth_counts,
+    depending_on,
     forget_sources,
+    keep_source,
+    leave_source,
     release_sources,
     resume_sources,
+    set_draining,
 )
 from mooring.egress.routes import kind_for
 from mooring.egress.shares import Part, Shares, part_of
@@ -67,19 +71,23 @@ __all__ = [
     "check_plumbing",
     "check_sources",
     "database_endpoints",
+    "depending_on",
     "forget_sources",
     "guard_of",
     "host_addresses",
     "http_client",
+    "keep_source",
     "kind_for",
     "known_state",
     "lacking",
+    "leave_source",
     "listener_endpoints",
     "part_of",
     "read_opening",
     "release_sources",
     "resume_sources",
     "ruleset",
+    "set_draining",
     "table_of",
     "watch",
 ]

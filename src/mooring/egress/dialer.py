@@ -35,6 +35,8 @@ from mooring.store import Database
 
 DEFAULT_TIMEOUTS = Timeouts()
 
+REMEMBERED_S = 10.0
+"""Seconds for which it is remembered which source an account keeps; it changes when the account leaves one."""
 ADDRESSES_TRIED = 10
 """Of one server, in one dial: each is a row of the ledger and a SYN to somebody."""
 
@@ -84,7 +86,7 @@ class Dialer:
         self._resolve = resolve
         self._berths = berths
         self._timeouts = timeouts
-        self._assigned: dict[tuple[Caller, str, int], str] = {}
+        self._assigned: dict[tuple[Caller, str, int], tuple[str, float]] = {}
         self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
 
     @property
@@ -204,13 +206,16 @@ class Dialer:
     async def _choose(self, dial: Dial, pool: PoolConfig, address: IPAddress) -> Route:
         caller = dial.caller
         key = (caller, str(pool.environment), int(address.version))
-        assigned = self._assigned.get(key) or await repository.assigned_source(self._db, caller.subject, *key[1:])
+        assigned = self._remembered(key) or await repository.assigned_source(self._db, caller.subject, *key[1:])
         # Remembered for a grant alone: without one an assignment may be forgotten, and then it must be written anew.
         if assigned and caller.grant_id:
-            self._assigned[key] = assigned
+            self._remember(key, assigned)
+        if assigned == dial.leaves:
+            assigned = None
         source, reason = choose(
             pool, family=address.version, application_id=caller.application_id, subject=caller.subject,
             subset=self._policy.subset, assigned=assigned,
+            draining=() if assigned else await repository.draining(self._db),
         )  # fmt: skip
         return Route(source, address, reason)
 
@@ -219,10 +224,19 @@ class Dialer:
         route = await self._choose(dial, pool, address)
         caller = dial.caller
         key = (caller, str(pool.environment), int(address.version))
-        if caller.grant_id and self._assigned.get(key) != route.source.name:
+        if caller.grant_id and not dial.leaves and self._remembered(key) != route.source.name:
             await repository.assign_source(self._db, caller.subject, *key[1:], route.source.name)
-            self._assigned[key] = route.source.name
+            self._remember(key, route.source.name)
         return route
+
+    def _remembered(self, key: tuple[Caller, str, int]) -> str | None:
+        """The assigned source, if it was looked up a moment ago: another process may have it changed."""
+        name, until = self._assigned.get(key, (None, 0.0))
+        return name if time.monotonic() < until else None
+
+    def _remember(self, key: tuple[Caller, str, int], name: str) -> None:
+        if self._remembered(key) != name:
+            self._assigned[key] = (name, time.monotonic() + REMEMBERED_S)
 
     async def _berth(self, dial: Dial, route: Route, resolve_ms: float, left_s: float) -> Berth:
         try:

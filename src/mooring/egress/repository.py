@@ -139,6 +139,42 @@ async def assign_source(db: Database, subject: str, environment: str, family: in
     )  # fmt: skip
 
 
+async def keep_source(tx: Connection, subject: str, environment: str, family: int, source: str) -> None:
+    """As ``assign_source``, in the transaction in which the subject leaves another one."""
+    await tx.execute(
+        """UPDATE assignments SET source = $4, assigned_at = now()
+           WHERE subject = $1 AND environment = $2 AND family = $3""",
+        subject, environment, family, source,
+    )  # fmt: skip
+
+
+async def leave_source(tx: Connection, subject: str, source: str) -> None:
+    """Have the subject keep this source no longer; the next dial chooses another."""
+    await tx.execute("DELETE FROM assignments WHERE subject = $1 AND source = $2", subject, source)
+
+
+async def draining(db: Database) -> frozenset[str]:
+    """The sources that nobody is newly placed on."""
+    return frozenset(row["source"] for row in await db.fetch("SELECT source FROM draining"))
+
+
+async def set_draining(tx: Connection, source: str, by: str | None) -> None:
+    """Have nobody newly placed on this source; None: have it used again."""
+    if by is None:
+        await tx.execute("DELETE FROM draining WHERE source = $1", source)
+    else:
+        await tx.execute("INSERT INTO draining (source, by) VALUES ($1, $2) ON CONFLICT DO NOTHING", source, by)
+
+
+async def depending_on(db: Database | Connection, source: str) -> list[tuple[str, str]]:
+    """Who keeps this source: subject and environment of each."""
+    rows = await db.fetch(
+        "SELECT subject, environment FROM assignments WHERE source = $1 AND released_at IS NULL ORDER BY subject",
+        source,
+    )
+    return [(row["subject"], row["environment"]) for row in rows]
+
+
 async def release_sources(tx: Connection, subject: str) -> None:
     """Say that nobody uses the subject's sources for now; it finds them again if it comes back in time."""
     await tx.execute("UPDATE assignments SET released_at = now() WHERE subject = $1", subject)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -85,17 +85,28 @@ def pinned(wanted: str, addresses: list[IPAddress]) -> list[IPAddress]:
 
 
 def choose(
-    pool: PoolConfig, *, family: int, application_id: str, subject: str, subset: int, assigned: str | None
+    pool: PoolConfig,
+    *,
+    family: int,
+    application_id: str,
+    subject: str,
+    subset: int,
+    assigned: str | None,
+    draining: Collection[str] = (),
 ) -> tuple[SourceConfig, str]:
     """The source for a subject, and why it is this one.
 
     A stored assignment is kept for as long as its source is in the pool. Otherwise weighted rendezvous
     decides, twice: the application's small subset of the pool, then the subject's source within it.
+
+    Args:
+        draining: sources that nobody is newly placed on, unless there is no other.
     """
     candidates = [s for s in pool.sources if s.address.version == family]
     for source in candidates:
         if source.name == assigned:
             return source, f"{source.name} is assigned to this account"
+    candidates = [s for s in candidates if s.name not in draining] or candidates
     allowed = rank(candidates, application_id)[:subset] if pool.environment.kind is Kind.STATIC else candidates
     source = rank(allowed, subject)[0]
     kept = f"; {assigned} has left the pool" if assigned else ""

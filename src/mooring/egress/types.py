@@ -56,6 +56,7 @@ class Dial:
         host: as the user wrote it: a name, or an address in any spelling that the resolver takes.
         tls: TLS from the first byte; STARTTLS is the protocol's own business, on the open stream.
         remote: the one of the name's addresses that is dialled, as long as it is one of them.
+        leaves: the source that the account is about to leave: it is another one that is chosen, and not yet kept.
     """
 
     traffic: Traffic
@@ -65,6 +66,7 @@ class Dial:
     port: int
     tls: bool
     remote: str = ""
+    leaves: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ at ``service.py``; how a connection is accounted for is in ``ways.py`` and ``att
 """
 
 from mooring.grants.attempt import Attempt
+from mooring.grants.draining import Draining, Leaving
 from mooring.grants.errors import Stopped, TooEarly
 from mooring.grants.feature import Feature
 from mooring.grants.handover import Handover
@@ -22,7 +23,7 @@ from mooring.grants.repository import (
     set_status,
     set_sync_health,
 )
-from mooring.grants.seen import ServerSeen, look
+from mooring.grants.seen import ServerSeen, look, source_of
 from mooring.grants.service import Grants
 from mooring.grants.sessions import Sessions, attempt_at
 from mooring.grants.settings import (
@@ -57,6 +58,7 @@ __all__ = [
     "CalendarServer",
     "ConnectRequest",
     "Credentials",
+    "Draining",
     "Feature",
     "Grant",
     "GrantQuery",
@@ -64,6 +66,7 @@ __all__ = [
     "Grants",
     "Handover",
     "Keys",
+    "Leaving",
     "MovePolicy",
     "Placements",
     "Server",
@@ -92,6 +95,7 @@ __all__ = [
     "set_status",
     "set_sync_health",
     "settings_as_api",
+    "source_of",
     "verify_caldav",
     "verify_smtp",
     "way_of",

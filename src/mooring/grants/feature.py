@@ -9,7 +9,17 @@ from mooring.errors import Conflict, NotFound
 from mooring.grants import repository
 from mooring.grants.placement import Placements
 from mooring.ids import new_id
-from mooring.moves import Batch, BatchState, arrived, batches, begin_batch, call_off, lock_batch, set_batch_state
+from mooring.moves import (
+    Batch,
+    BatchState,
+    arrived,
+    batches,
+    begin_batch,
+    call_off,
+    leaves_a_source,
+    lock_batch,
+    set_batch_state,
+)
 from mooring.store import Connection, Database
 
 BATCHES = 20
@@ -103,6 +113,11 @@ class Feature:
         async with self._db.transaction() as tx:
             application = await self._applications.lock(tx, application_id)
             await self._lock(tx, application_id, batch_id)
+            if await leaves_a_source(tx, application_id, batch_id):
+                raise Conflict(
+                    "These accounts leave a source that is drained.",
+                    hint="`mooring egress drain SOURCE --undo` has it used again.",
+                )
             target, moved = await arrived(tx, application_id, batch_id)
             kind = Kind.STATIC if target is Kind.DYNAMIC else Kind.DYNAMIC
             if kind is Kind.STATIC and not application.feature_on:

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from mooring.applications import Applications
-from mooring.config import Kind
+from mooring.config import Kind, SourceConfig
+from mooring.egress import keep_source, leave_source
 from mooring.errors import LostOwnership, NotFound
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
@@ -36,7 +37,15 @@ class Handover:
         raise LostOwnership(f"no move of {lease.subject} has its turn")
 
     async def hand_over(
-        self, lease: Lease, move: Move, grant: Grant, *, holder: str | None, settles: bool, warnings: tuple[str, ...]
+        self,
+        lease: Lease,
+        move: Move,
+        grant: Grant,
+        *,
+        holder: str | None,
+        settles: bool,
+        warnings: tuple[str, ...],
+        source: SourceConfig | None = None,
     ) -> datetime | None:
         """Move the account: its placement, the lease of its mailbox, the fact, and the state of the move.
 
@@ -44,6 +53,7 @@ class Handover:
             grant: as it was when the session was opened that is handed over.
             holder: who has that session; None when there is none, and whoever comes first opens one.
             settles: whether the move waits for the new side to come in step.
+            source: what that session left by; it is kept from now on by an account that leaves another.
         Returns: the account's version from now on; None when it was changed meanwhile, and nothing was moved.
         """
         async with self._db.transaction() as tx:
@@ -51,13 +61,18 @@ class Handover:
             placed = await self._hold(tx, lease)
             if placed.updated_at != grant.updated_at:
                 return None
-            _, version = await repository.place(tx, grant.id, str(move.target))
+            was_elsewhere, version = await repository.place(tx, grant.id, str(move.target))
             scope = str(application.environment(move.target))
+            if move.leaves and source is not None:
+                await keep_source(tx, grant.subject, scope, source.address.version, source.name)
+            elif move.leaves:
+                await leave_source(tx, grant.subject, move.leaves)
             if holder is not None:
                 await take(tx, LeaseKind.MAILBOX, grant.id, scope=scope, holder=holder)
             elif not placed.is_stopped:
                 await offer(tx, LeaseKind.MAILBOX, grant.id, scope)
-            await self._tell_moved(tx, grant, move.target)
+            if was_elsewhere:
+                await self._tell_moved(tx, grant, move.target)
             if not settles:
                 await withdraw(tx, LeaseKind.MOVE, grant.id)
             await advance(tx, move, MoveStep.HANDED_OVER if settles else MoveStep.MOVED, warnings=warnings)
@@ -78,15 +93,19 @@ class Handover:
             await advance(tx, move, step, error=error, warnings=warnings)
 
     async def step_back(self, lease: Lease, move: Move, grant: Grant) -> None:
-        """Place the account where it was: the new side failed after all, as its synchronisation says."""
-        kind = _OTHER[move.target]
+        """Place the account where it was: the new side failed after all, as its synchronisation says.
+
+        One that left a source has another chosen, or the same, when it dials next.
+        """
+        kind = move.target if move.leaves else _OTHER[move.target]
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, grant.application_id)
             placed = await self._hold(tx, lease)
             await repository.place(tx, grant.id, str(kind))
             if not placed.is_stopped:
                 await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(kind)))
-            await self._tell_moved(tx, grant, kind)
+            if not move.leaves:
+                await self._tell_moved(tx, grant, kind)
             await withdraw(tx, LeaseKind.MOVE, grant.id)
             await advance(tx, move, MoveStep.STEPPED_BACK, error=grant.sync_error)
 

@@ -44,6 +44,8 @@ def known_account(*, feature_on: bool, mode: MigrationMode, current: Kind, move:
         if move.mode is MigrationMode.STAGED:
             require_due(move, now)
             return Placing(move.target, ends=(move, MoveStep.AUTHENTICATED_AGAIN))
+        if move.leaves:
+            return Placing(wanted)
         # Every session is made anew, so nothing is left to hand over.
         step = MoveStep.AUTHENTICATED_AGAIN if move.target is wanted else MoveStep.CALLED_OFF
         return Placing(wanted, ends=(move, step))

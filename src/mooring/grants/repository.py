@@ -243,6 +243,18 @@ async def set_failure_told(tx: Connection, grant_id: str) -> None:
     await tx.execute("UPDATE grants SET failure_told = true WHERE id = $1", grant_id)
 
 
+async def keeping(tx: Connection, subjects: list[str]) -> list[tuple[str, str, str, Kind, str]]:
+    """Subject, application, id, placement and mail server of each of these grants that is not being moved."""
+    rows = await tx.fetch(
+        """SELECT g.subject, g.application_id, g.id, g.environment, lower(g.settings -> 'imap' ->> 'host') AS server
+           FROM grants g WHERE g.subject = ANY ($1)
+             AND NOT EXISTS (SELECT FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL AND NOT m.dry_run)
+           ORDER BY g.application_id, g.created_at, g.id""",
+        subjects,
+    )  # fmt: skip
+    return [(r["subject"], r["application_id"], r["id"], Kind(r["environment"]), r["server"]) for r in rows]
+
+
 async def seen(db: Database, grant_id: str) -> ServerSeen | None:
     """The mail server as the last session that synchronised found it; None when there has been none."""
     row = await db.fetchrow(

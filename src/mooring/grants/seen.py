@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from mooring.config import SourceConfig
 from mooring.egress import DialledStream
 from mooring.protocols.imap import ImapClient
 
@@ -37,6 +38,11 @@ async def look(client: ImapClient, uid_validity: int | None) -> ServerSeen:
     stream = client.stream
     key = _key_of(stream.certificate) if isinstance(stream, DialledStream) else b""
     return ServerSeen(stream.peer.host, key, tuple(sorted(await client.capabilities())), uid_validity)
+
+
+def source_of(client: ImapClient) -> SourceConfig | None:
+    """The source that a session left by, as the dialer chose it."""
+    return client.stream.route.source if isinstance(client.stream, DialledStream) else None
 
 
 def _key_of(certificate: bytes | None) -> bytes:

@@ -14,16 +14,18 @@ class Way:
 
     Attributes:
         remote: of a server's addresses the one to be dialled, as long as it has it; "" for any.
+        leaves: the source that the account is about to leave; "" for none.
     """
 
     traffic: Traffic
     environment: EnvironmentName
     caller: Caller
     remote: str = ""
+    leaves: str = ""
 
     def dial(self, host: str, port: int, *, tls: bool) -> Dial:
         """The dial to this server."""
-        return Dial(self.traffic, self.environment, self.caller, host, port, tls, self.remote)
+        return Dial(self.traffic, self.environment, self.caller, host, port, tls, self.remote, self.leaves)
 
 
 def way_of(grant: Grant, traffic: Traffic) -> Way:

@@ -11,7 +11,7 @@ from mooring.moves.types import Batch, BatchState, Move, Recorded
 from mooring.store import Connection, Database
 
 _COLUMNS = """grant_id, id, application_id, coalesce(batch_id, '') AS batch_id, mode, target, environment, server,
-              dry_run, state, by, error, warnings, created_at, due_at, offered_at, ended_at"""
+              leaves, dry_run, state, by, error, warnings, created_at, due_at, offered_at, ended_at"""
 
 _TURNS_LOCK = 7_210_032
 """Two processes never hand out turns at once: a key of pg_advisory_xact_lock that nobody else uses."""
@@ -43,17 +43,18 @@ async def insert_waiting(
     moves: Sequence[tuple[str, str, str]],
     by: str,
     beginning: tuple[MoveStep, MoveState],
+    leaves: str,
 ) -> None:
     """Write direct moves of a batch with their first step: grant, id and mail server of each, in order."""
     columns = [list(column) for column in zip(*moves, strict=True)]
     step, state = beginning
     await tx.execute(
         """INSERT INTO moves (grant_id, id, server, application_id, batch_id, mode, target, environment, state, by,
-                              created_at)
-           SELECT m.grant_id, m.id, m.server, $4, $5, 'direct', $6, $7, $8, $9,
+                              leaves, created_at)
+           SELECT m.grant_id, m.id, m.server, $4, $5, 'direct', $6, $7, $8, $9, $10,
                   clock_timestamp() + m.number * interval '1 microsecond'
            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS m (grant_id, id, server, number)""",
-        *columns, application_id, batch_id, str(environment.kind), str(environment), str(state), by,
+        *columns, application_id, batch_id, str(environment.kind), str(environment), str(state), by, leaves,
     )  # fmt: skip
     await tx.execute(
         """INSERT INTO move_steps (grant_id, move_id, step, state, detail)
@@ -228,6 +229,24 @@ async def set_batch_state(tx: Connection, application_id: str, batch_id: str, st
     await tx.execute(
         "UPDATE batches SET state = $3 WHERE application_id = $1 AND id = $2", application_id, batch_id, str(state)
     )
+
+
+async def leaving(db: Database, source: str) -> tuple[int, tuple[str, ...]]:
+    """How many accounts are leaving this source, and why others could not, by their latest try."""
+    rows = await db.fetch(
+        """SELECT DISTINCT ON (grant_id) ended_at IS NULL AS is_open, error ->> 'message' AS why FROM moves
+           WHERE leaves = $1 ORDER BY grant_id, created_at DESC""",
+        source,
+    )
+    return sum(row["is_open"] for row in rows), tuple(sorted({row["why"] for row in rows if row["why"]}))
+
+
+async def leaves_a_source(tx: Connection, application_id: str, batch_id: str) -> bool:
+    """Whether a batch moves accounts within their environment."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM moves WHERE application_id = $1 AND batch_id = $2 AND leaves <> '')",
+        application_id, batch_id,
+    )  # fmt: skip
 
 
 async def arrived(tx: Connection, application_id: str, batch_id: str) -> tuple[Kind | None, set[str]]:

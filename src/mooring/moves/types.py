@@ -18,6 +18,7 @@ class Move:
         batch_id: of those it was begun with; "" when it was asked for by itself.
         environment: the one it leads to; who serves that carries out the move.
         server: the mail server's name.
+        leaves: the source that is left, where the environment stays the same; "" otherwise.
         dry_run: everything is tried and nothing is moved.
         by: who asked for it.
         error: why it did not come about, in the shape of ``provider_error`` with a ``message``; or None.
@@ -34,6 +35,7 @@ class Move:
     target: Kind
     environment: EnvironmentName
     server: str
+    leaves: str
     dry_run: bool
     state: MoveState
     by: str

@@ -69,16 +69,19 @@ async def begin_batch(
     environment: EnvironmentName,
     accounts: Sequence[tuple[str, str]],
     by: str,
+    *,
+    leaves: str = "",
 ) -> None:
     """A new batch with a direct move, that waits for its turn, for each of these accounts.
 
     Args:
         accounts: grant and mail server, in the order of their turns; none of them is being moved.
+        leaves: the source that they leave, where the environment is the one that they are in.
     """
-    state = first_state(MigrationMode.DIRECT, MoveStep.QUEUED)
+    beginning = MoveStep.QUEUED, first_state(MigrationMode.DIRECT, MoveStep.QUEUED)
     await repository.insert_batch(tx, application_id, batch_id, environment.kind, by)
     moves = [(grant_id, new_id(), server) for grant_id, server in accounts]
-    await repository.insert_waiting(tx, application_id, batch_id, environment, moves, by, (MoveStep.QUEUED, state))
+    await repository.insert_waiting(tx, application_id, batch_id, environment, moves, by, beginning, leaves)
 
 
 async def advance(

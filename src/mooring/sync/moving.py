@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from mooring.config import Kind
+from mooring.config import Kind, SourceConfig
 from mooring.egress import Traffic
 from mooring.errors import (
     EgressError,
@@ -39,6 +39,7 @@ from mooring.grants import (
     calendar_attempt,
     look,
     seen,
+    source_of,
     verify_caldav,
     verify_smtp,
     way_of,
@@ -183,7 +184,12 @@ class _Carrying:
         with self._mover.openings.opening(grant.id, opened) as opening:
             try:
                 version = await self._hand_over(
-                    move, grant, verdict, holder=mailboxes.holder_id, settles=proof.works_today
+                    move,
+                    grant,
+                    verdict,
+                    holder=mailboxes.holder_id,
+                    settles=proof.works_today,
+                    source=source_of(opened.client),
                 )
                 if version is not None:
                     mailboxes.look()
@@ -193,10 +199,17 @@ class _Carrying:
                     proof.opened = None
 
     async def _hand_over(
-        self, move: Move, grant: Grant, verdict: Verdict, *, holder: str | None, settles: bool
+        self,
+        move: Move,
+        grant: Grant,
+        verdict: Verdict,
+        *,
+        holder: str | None,
+        settles: bool,
+        source: SourceConfig | None = None,
     ) -> datetime | None:
         return await self._mover.handover.hand_over(
-            self._lease, move, grant, holder=holder, settles=settles, warnings=verdict.warnings
+            self._lease, move, grant, holder=holder, settles=settles, warnings=verdict.warnings, source=source
         )
 
     async def _settle(self, move: Move) -> None:
@@ -257,7 +270,7 @@ class _Proof:
         # First, so that while a berth is waited for no other is held.
         findings = await self._others(credentials)
         traffic = Traffic.PROBE if self._move.dry_run else Traffic.SYNC
-        way = replace(self._way(traffic, self._move.target), remote=before.remote if before else "")
+        way = replace(self._new_way(traffic), remote=before.remote if before else "")
         attempt = attempt_at(way, grant.settings.imap, credentials.imap_password)
 
         async def open_mailbox() -> ServerSeen:
@@ -299,13 +312,16 @@ class _Proof:
 
     async def _compared(self, protocol: str, ask: Callable[[Way], Awaitable[None]]) -> Finding:
         """What a server says to the new side, and where that is no, what it says to the old one."""
-        failure = await _told(ask(self._way(Traffic.PROBE, self._move.target)))
+        failure = await _told(ask(self._new_way(Traffic.PROBE)))
         if failure is None:
             return Finding(protocol)
         today = await _told(ask(self._way(Traffic.PROBE, self._grant.environment)))
         # Where this process does not leave by the old environment it is not known, and nothing is put at risk.
         works_today = today is None or isinstance(today, EgressError)
         return Finding(protocol, as_stored(failure), works_today, isinstance(failure, EgressError))
+
+    def _new_way(self, traffic: Traffic) -> Way:
+        return replace(self._way(traffic, self._move.target), leaves=self._move.leaves)
 
     def _way(self, traffic: Traffic, kind: Kind) -> Way:
         return way_of(replace(self._grant, environment=kind), traffic)

@@ -1,0 +1,8 @@
+CREATE TABLE draining (                               -- sources that nobody is newly placed on
+    source text PRIMARY KEY,
+    by     text NOT NULL,
+    since  timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX assignments_source ON assignments (source) WHERE released_at IS NULL;
+
+ALTER TABLE moves ADD COLUMN leaves text NOT NULL DEFAULT '';  -- the source that is left, within the environment
