@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,20 +35,6 @@ PATIENT_LOOKS = 10
 ApplicationId = Annotated[str, typer.Argument(help="The application's id.")]
 BatchId = Annotated[str, typer.Argument(help="The batch's id, as `mooring app moves` shows it.")]
 GrantId = Annotated[str, typer.Argument(help="The grant's id.")]
-
-
-class Target(StrEnum):
-    """Where an account can go."""
-
-    STATIC = "static"
-    DYNAMIC = "dynamic"
-
-
-class Mode(StrEnum):
-    """How an account can move."""
-
-    DIRECT = "direct"
-    STAGED = "staged"
 
 
 def batches(
@@ -106,8 +91,8 @@ def roll_back(
 
 def move(
     grant: GrantId,
-    to: Target,
-    mode: Annotated[Mode | None, typer.Option(help="Default: as the application's accounts move.")] = None,
+    to: Annotated[Kind, typer.Argument(help="Where to.")],
+    mode: Annotated[MigrationMode | None, typer.Option(help="Default: as the application's accounts move.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove the new side, and move nothing.")] = False,
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -119,7 +104,7 @@ def move(
             found = await find_grant(installation, grant)
             application = await installation.applications.get(found.application_id)
             begun = await installation.placements.move(
-                application, found, Kind(to), mode=MigrationMode(mode) if mode else None, dry_run=dry_run, by=operator()
+                application, found, to, mode=mode, dry_run=dry_run, by=operator()
             )
             told, looks = 0, 0
             while True:
