@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ class Running:
     Attributes:
         trust: the certificates that it believes in (``SSL_CERT_FILE``).
         tls: whether its API speaks TLS, with a certificate that ``trust`` knows.
+        more: what its processes find in their environment besides.
         api_key, application_id: of the first application; "" until the first start has printed them.
     """
 
@@ -94,6 +95,7 @@ class Running:
     port: int
     trust: Path
     tls: bool = False
+    more: dict[str, str] = field(default_factory=dict[str, str])
     api_key: str = ""
     application_id: str = ""
     process: subprocess.Popen[str] | None = None
@@ -134,7 +136,7 @@ class Running:
         return [line for line in self.log.splitlines() if re.search(r"Traceback|api\.unexpected|\.defect", line)]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SSL_CERT_FILE": str(self.trust)}
+        return {**os.environ, "SSL_CERT_FILE": str(self.trust), **self.more}
 
     def start(self) -> None:
         """Start it, and return once it is ready. Its words go to ``mooring.log`` in its folder."""

@@ -66,6 +66,42 @@ async def test_webhooks_take_none(exits: Exits) -> None:
         await stream.aclose()
 
 
+@pytest.mark.parametrize("how", ["silent", "cancelled", "reset"])
+@pytest.mark.parametrize("begins", ["at once", "later"])
+async def test_a_handshake_that_fails_gives_the_berth_back_at_once(exits: Exits, how: str, begins: str) -> None:
+    exits.berths = Berths(1)
+    greeted = asyncio.Event()
+
+    async def shake_badly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        greeted.set()
+        if how == "reset":
+            writer.transport.abort()
+        else:
+            await reader.read()
+
+    async with serving(shake_badly) as server:
+        dialer = exits.dialer(SOURCE)
+
+        async def shake() -> None:
+            if begins == "at once":
+                await dialer.dial(dial_to(SERVER, server.port, tls=True))
+                return
+            stream = await dialer.dial(dial_to(SERVER, server.port))
+            try:
+                await stream.start_tls(timeout_s=0.6)
+            finally:
+                await stream.aclose()
+
+        shaking = asyncio.create_task(shake())
+        if how == "cancelled":
+            await greeted.wait()
+            shaking.cancel()
+        with pytest.raises((MooringError, asyncio.CancelledError)):
+            await shaking
+        await are_free(exits)
+
+
 @pytest.mark.parametrize("how", ["refused", "cancelled", "not TLS"])
 async def test_what_opens_nothing_gives_the_berth_back(exits: Exits, how: str) -> None:
     exits.berths = Berths(1)

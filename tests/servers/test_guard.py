@@ -119,9 +119,11 @@ def test_a_whole_mooring_leaks_nothing_and_another_program_of_its_user_is_stoppe
 
 
 def shown(mooring: Running) -> dict[str, str]:
-    """What ``/metrics`` has of the exits."""
+    """What ``/metrics`` has of the guard."""
     lines = httpx.get(f"{mooring.url}/metrics").text.splitlines()
-    return dict(line.rsplit(" ", 1) for line in lines if line.startswith("mooring_egress"))
+    return dict(
+        line.rsplit(" ", 1) for line in lines if line.startswith(("mooring_egress_guard", "mooring_egress_leaks"))
+    )
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tests.running import SERVERS, Running, configuration, credentials
 from tests.servers.test_calendar_job import person
 from tests.waiting import until
 
-PORT = 18226
+PORT = 18227
 IMAP, SMTP, DAV = (993,), (587,), (443,)
 SCRIPT = Path(__file__).parents[1] / "node" / "story.js"
 

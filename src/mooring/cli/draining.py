@@ -13,7 +13,7 @@ from mooring.config import Config
 from mooring.errors import NotFound
 from mooring.grants import Leaving
 
-WATCH_S = 0.5
+WATCH_S = 2.0
 """Seconds between two looks at a source that is followed."""
 
 

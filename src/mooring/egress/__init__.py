@@ -32,6 +32,7 @@ from mooring.egress.repository import (
     leave_source,
     release_sources,
     resume_sources,
+    return_source,
     set_draining,
 )
 from mooring.egress.routes import kind_for
@@ -86,6 +87,7 @@ __all__ = [
     "read_opening",
     "release_sources",
     "resume_sources",
+    "return_source",
     "ruleset",
     "set_draining",
     "table_of",

@@ -188,8 +188,11 @@ class _Quay:
     def _look(self) -> None:
         """Let in whoever has a berth now, and call back as many as are missing."""
         while self.waiting and self.taken < self._limit:
-            self._next().set_result(None)
-            self.taken += 1
+            place = self._next()
+            # Who was cancelled a moment ago is still in the queue, and is passed over.
+            if not place.done():
+                place.set_result(None)
+                self.taken += 1
         missing = self.waiting + max(0, self.taken - self._limit) - self._recalled
         while missing > 0 and self._spare:
             berth = next(iter(self._spare))

@@ -148,9 +148,19 @@ async def keep_source(tx: Connection, subject: str, environment: str, family: in
     )  # fmt: skip
 
 
-async def leave_source(tx: Connection, subject: str, source: str) -> None:
-    """Have the subject keep this source no longer; the next dial chooses another."""
-    await tx.execute("DELETE FROM assignments WHERE subject = $1 AND source = $2", subject, source)
+async def return_source(tx: Connection, subject: str, *, left: str, taken: str) -> None:
+    """Have the subject keep the source again that it left, instead of the one that it took."""
+    await tx.execute(
+        "UPDATE assignments SET source = $2, assigned_at = now() WHERE subject = $1 AND source = $3",
+        subject,
+        left,
+        taken,
+    )
+
+
+async def leave_source(tx: Connection, subjects: Sequence[str], source: str) -> None:
+    """Have these subjects keep this source no longer; their next dials choose others."""
+    await tx.execute("DELETE FROM assignments WHERE subject = ANY ($1) AND source = $2", list(subjects), source)
 
 
 async def draining(db: Database) -> frozenset[str]:

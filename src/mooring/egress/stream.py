@@ -21,7 +21,7 @@ class DialledStream(TcpStream):
         berth: what it gives back when the connection has ended.
     """
 
-    __slots__ = ("_clock", "_closed", "_ending", "_ledger", "_settlement", "berth", "dial", "route")
+    __slots__ = ("_clock", "_closed", "_ending", "_is_broken", "_ledger", "_settlement", "berth", "dial", "route")
 
     dial: Dial
     route: Route
@@ -37,15 +37,18 @@ class DialledStream(TcpStream):
         self._ledger = ledger
         self._settlement = settlement
         self._clock = clock
-        self._closed = False
+        self._closed = self._is_broken = False
 
     async def start_tls(self, *, timeout_s: float | None = None) -> None:
         started = time.monotonic()
         try:
             await super().start_tls(timeout_s=timeout_s)
-        except NetworkError as e:
-            self._ledger.settle_soon(replace(failed(self._settlement, e), tls_ms=(time.monotonic() - started) * 1000))
-            e.route = self.route
+        except BaseException as e:
+            self._is_broken = True
+            if isinstance(e, NetworkError):
+                tls_ms = (time.monotonic() - started) * 1000
+                self._ledger.settle_soon(replace(failed(self._settlement, e), tls_ms=tls_ms))
+                e.route = self.route
             raise
         self._ledger.settle_soon(replace(self._settlement, tls_ms=(time.monotonic() - started) * 1000))
 
@@ -54,8 +57,13 @@ class DialledStream(TcpStream):
             # A second close would abort what the first one ends in order: it would be over here before it is there.
             return
         self._closed = True
-        await super().aclose()
         self._ledger.settle_soon(replace(self._settlement, closed_at=self._clock.now()))
+        if self._is_broken:
+            # There is no TLS to end in order, and nobody is told when such a connection has ended.
+            self.abort()
+            self.berth.give_back()
+            return
+        await super().aclose()
         # The berth is given back then and not now: the server counts a connection until it has ended there as well.
         self._ending = asyncio.ensure_future(self.wait_closed())
         self._ending.add_done_callback(lambda _: self.berth.give_back())

@@ -1,14 +1,15 @@
 """Draining a source: its accounts leave it one by one, each proven from another source first (spec B11)."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mooring.applications import Application, Applications
+from mooring.applications import Applications
 from mooring.config import EnvironmentName
 from mooring.egress import depending_on, leave_source, set_draining
 from mooring.grants import repository
 from mooring.ids import new_id
-from mooring.moves import begin_batch, leaving
+from mooring.moves import begin_batch, call_off_leaving, leaving
 from mooring.store import Database
 
 
@@ -44,31 +45,37 @@ class Draining:
         """
         async with self._db.transaction() as tx:
             await set_draining(tx, source, by)
-            kept = defaultdict[str, set[str]](set)
-            for subject, environment in await depending_on(tx, source):
-                kept[subject].add(environment)
-            applications = dict[str, Application]()
-            moving = defaultdict[tuple[str, EnvironmentName], list[tuple[str, str]]](list)
-            for subject, application_id, grant_id, kind, server in await repository.keeping(tx, list(kept)):
-                if application_id not in applications:
-                    applications[application_id] = await self._applications.lock(tx, application_id)
-                environment = applications[application_id].environment(kind)
+        begun = 0
+        kept = defaultdict[str, set[str]](set)
+        for subject, environment in await depending_on(self._db, source):
+            kept[subject].add(environment)
+        for application_id in await repository.applications_of(self._db, list(kept)):
+            begun += await self._drain(application_id, source, kept, by=f"{by} (drains {source})")
+        return begun
+
+    async def _drain(self, application_id: str, source: str, kept: Mapping[str, set[str]], *, by: str) -> int:
+        """The same of one application's accounts, in one transaction."""
+        async with self._db.transaction() as tx:
+            application = await self._applications.lock(tx, application_id)
+            leavers = defaultdict[EnvironmentName, list[tuple[str, str]]](list)
+            elsewhere = list[str]()
+            for subject, grant_id, kind, server in await repository.keeping(tx, application_id, list(kept)):
+                environment = application.environment(kind)
                 if str(environment) in kept[subject]:
-                    moving[(application_id, environment)].append((grant_id, server))
+                    leavers[environment].append((grant_id, server))
                 else:
-                    await leave_source(tx, subject, source)
-            for (application_id, environment), accounts in moving.items():
-                words = f"{by} (drains {source})"
-                await begin_batch(tx, application_id, new_id(), environment, accounts, words, leaves=source)
-        return sum(map(len, moving.values()))
+                    elsewhere.append(subject)
+            await leave_source(tx, elsewhere, source)
+            for environment, accounts in leavers.items():
+                await begin_batch(tx, application_id, new_id(), environment, accounts, by, leaves=source)
+        return sum(map(len, leavers.values()))
 
     async def undo(self, source: str) -> None:
-        """Have the source used again. Accounts that have left it stay where they are."""
+        """Have the source used again. Accounts that have left it stay away; those that wait to leave it do not."""
         async with self._db.transaction() as tx:
             await set_draining(tx, source, None)
+            await call_off_leaving(tx, source, "the source is used again")
 
     async def progress(self, source: str) -> Leaving:
         """How far it is."""
-        kept = await depending_on(self._db, source)
-        moving, why_not = await leaving(self._db, source)
-        return Leaving(len(kept), moving, why_not)
+        return Leaving(*await leaving(self._db, source))

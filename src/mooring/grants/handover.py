@@ -5,13 +5,13 @@ from typing import Any
 
 from mooring.applications import Applications
 from mooring.config import Kind, SourceConfig
-from mooring.egress import keep_source, leave_source
+from mooring.egress import keep_source, leave_source, return_source
 from mooring.errors import LostOwnership, NotFound
 from mooring.events import EventType, Fact, append
 from mooring.grants import repository
 from mooring.grants.types import Grant
 from mooring.jobs import Lease, LeaseKind, fence, fenced, offer, take, withdraw
-from mooring.moves import Move, MoveStep, advance, open_of
+from mooring.moves import Move, MoveStep, advance, open_of, set_taken
 from mooring.store import Connection, Database
 
 _OTHER = {Kind.STATIC: Kind.DYNAMIC, Kind.DYNAMIC: Kind.STATIC}
@@ -65,8 +65,9 @@ class Handover:
             scope = str(application.environment(move.target))
             if move.leaves and source is not None:
                 await keep_source(tx, grant.subject, scope, source.address.version, source.name)
-            elif move.leaves:
-                await leave_source(tx, grant.subject, move.leaves)
+                await set_taken(tx, move, source.name)
+            if move.leaves:
+                await leave_source(tx, [grant.subject], move.leaves)
             if holder is not None:
                 await take(tx, LeaseKind.MAILBOX, grant.id, scope=scope, holder=holder)
             elif not placed.is_stopped:
@@ -93,10 +94,7 @@ class Handover:
             await advance(tx, move, step, error=error, warnings=warnings)
 
     async def step_back(self, lease: Lease, move: Move, grant: Grant) -> None:
-        """Place the account where it was: the new side failed after all, as its synchronisation says.
-
-        One that left a source has another chosen, or the same, when it dials next.
-        """
+        """Place the account where it was: the new side failed after all, as its synchronisation says."""
         kind = move.target if move.leaves else _OTHER[move.target]
         async with self._db.transaction() as tx:
             application = await self._applications.hold(tx, grant.application_id)
@@ -104,7 +102,9 @@ class Handover:
             await repository.place(tx, grant.id, str(kind))
             if not placed.is_stopped:
                 await offer(tx, LeaseKind.MAILBOX, grant.id, str(application.environment(kind)))
-            if not move.leaves:
+            if move.leaves:
+                await return_source(tx, grant.subject, left=move.leaves, taken=move.takes)
+            else:
                 await self._tell_moved(tx, grant, kind)
             await withdraw(tx, LeaseKind.MOVE, grant.id)
             await advance(tx, move, MoveStep.STEPPED_BACK, error=grant.sync_error)

@@ -39,19 +39,20 @@ def known_account(*, feature_on: bool, mode: MigrationMode, current: Kind, move:
     Raises:
         TooEarly: a staged move's delay has not passed.
     """
-    wanted = _by_feature(feature_on)
+    wanted, ends = _by_feature(feature_on), None
     if move is not None and not move.dry_run:
         if move.mode is MigrationMode.STAGED:
             require_due(move, now)
             return Placing(move.target, ends=(move, MoveStep.AUTHENTICATED_AGAIN))
-        if move.leaves:
+        if move.leaves and wanted is current:
             return Placing(wanted)
         # Every session is made anew, so nothing is left to hand over.
-        step = MoveStep.AUTHENTICATED_AGAIN if move.target is wanted else MoveStep.CALLED_OFF
-        return Placing(wanted, ends=(move, step))
+        if move.target is wanted:
+            return Placing(wanted, ends=(move, MoveStep.AUTHENTICATED_AGAIN))
+        ends = move, MoveStep.CALLED_OFF
     if mode is MigrationMode.STAGED and wanted is Kind.STATIC and current is Kind.DYNAMIC:
-        return Placing(current, stops=True)
-    return Placing(wanted)
+        return Placing(current, stops=True, ends=ends)
+    return Placing(wanted, ends=ends)
 
 
 def require_due(move: Move, now: datetime) -> None:

@@ -243,16 +243,24 @@ async def set_failure_told(tx: Connection, grant_id: str) -> None:
     await tx.execute("UPDATE grants SET failure_told = true WHERE id = $1", grant_id)
 
 
-async def keeping(tx: Connection, subjects: list[str]) -> list[tuple[str, str, str, Kind, str]]:
-    """Subject, application, id, placement and mail server of each of these grants that is not being moved."""
+async def applications_of(db: Database, subjects: list[str]) -> list[str]:
+    """The applications that have grants of these subjects, in order."""
+    rows = await db.fetch(
+        "SELECT DISTINCT application_id FROM grants WHERE subject = ANY ($1) ORDER BY application_id", subjects
+    )
+    return [row["application_id"] for row in rows]
+
+
+async def keeping(tx: Connection, application_id: str, subjects: list[str]) -> list[tuple[str, str, Kind, str]]:
+    """Subject, id, placement and mail server of each of an application's grants that is not being moved."""
     rows = await tx.fetch(
-        """SELECT g.subject, g.application_id, g.id, g.environment, lower(g.settings -> 'imap' ->> 'host') AS server
-           FROM grants g WHERE g.subject = ANY ($1)
+        """SELECT g.subject, g.id, g.environment, lower(g.settings -> 'imap' ->> 'host') AS server
+           FROM grants g WHERE g.application_id = $1 AND g.subject = ANY ($2)
              AND NOT EXISTS (SELECT FROM moves m WHERE m.grant_id = g.id AND m.ended_at IS NULL AND NOT m.dry_run)
-           ORDER BY g.application_id, g.created_at, g.id""",
-        subjects,
+           ORDER BY g.created_at, g.id""",
+        application_id, subjects,
     )  # fmt: skip
-    return [(r["subject"], r["application_id"], r["id"], Kind(r["environment"]), r["server"]) for r in rows]
+    return [(row["subject"], row["id"], Kind(row["environment"]), row["server"]) for row in rows]
 
 
 async def seen(db: Database, grant_id: str) -> ServerSeen | None:

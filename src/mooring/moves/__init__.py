@@ -7,6 +7,7 @@ from mooring.moves.repository import (
     arrived,
     batches,
     call_off,
+    call_off_leaving,
     find,
     insert_batch,
     leaves_a_source,
@@ -17,6 +18,7 @@ from mooring.moves.repository import (
     open_of,
     set_batch_state,
     set_due,
+    set_taken,
     steps,
 )
 from mooring.moves.states import BEGINNINGS, TRANSITIONS, MoveState, MoveStep
@@ -38,6 +40,7 @@ __all__ = [
     "begin",
     "begin_batch",
     "call_off",
+    "call_off_leaving",
     "find",
     "insert_batch",
     "leaves_a_source",
@@ -48,5 +51,6 @@ __all__ = [
     "open_of",
     "set_batch_state",
     "set_due",
+    "set_taken",
     "steps",
 ]

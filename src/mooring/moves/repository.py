@@ -11,7 +11,7 @@ from mooring.moves.types import Batch, BatchState, Move, Recorded
 from mooring.store import Connection, Database
 
 _COLUMNS = """grant_id, id, application_id, coalesce(batch_id, '') AS batch_id, mode, target, environment, server,
-              leaves, dry_run, state, by, error, warnings, created_at, due_at, offered_at, ended_at"""
+              leaves, takes, dry_run, state, by, error, warnings, created_at, due_at, offered_at, ended_at"""
 
 _TURNS_LOCK = 7_210_032
 """Two processes never hand out turns at once: a key of pg_advisory_xact_lock that nobody else uses."""
@@ -125,25 +125,43 @@ async def call_off(
 
     Dry runs are called off whatever they lead to. Returns grant and mode of each.
     """
+    which = """m.application_id = $1 AND ($2::text IS NULL OR m.batch_id = $2)
+               AND ($3::text IS NULL OR m.target <> $3 OR m.dry_run)"""
+    return await _call_off(tx, which, [application_id, batch_id, keep], why)
+
+
+async def call_off_dry_runs(tx: Connection, grant_ids: Sequence[str], why: str) -> None:
+    """Call off these grants' dry runs that have not ended."""
+    await _call_off(tx, "m.dry_run AND m.grant_id = ANY ($1)", [list(grant_ids)], why)
+
+
+async def call_off_leaving(tx: Connection, source: str, why: str) -> None:
+    """Call off the moves of accounts that are to leave this source and have not left it."""
+    await _call_off(tx, "m.leaves = $1 AND m.state <> 'settling'", [source], why)
+
+
+async def _call_off(tx: Connection, which: str, arguments: list[Any], why: str) -> list[tuple[str, MigrationMode]]:
+    """Call off the moves that have not ended and of which this is true; its arguments are the first ones."""
     states = [str(state) for state in CALLED_OFF_IN]
-    which = """application_id = $1 AND ended_at IS NULL AND state = ANY ($2)
-               AND ($3::text IS NULL OR batch_id = $3) AND ($4::text IS NULL OR target <> $4 OR dry_run)"""
+    a, b, c, d = (f"${len(arguments) + number}" for number in range(1, 5))
+    open_ones = f"m.ended_at IS NULL AND m.state = ANY ({a}) AND {which}"
     # Who carries out a move locks its lease before its row.
     await tx.execute(
         f"""WITH mine AS MATERIALIZED (
                 SELECT l.subject FROM leases l JOIN moves m ON m.grant_id = l.subject
-                WHERE l.kind = $5 AND {which} ORDER BY l.subject FOR UPDATE OF l)
-            DELETE FROM leases l USING mine WHERE l.kind = $5 AND l.subject = mine.subject""",
-        application_id, states, batch_id, keep, str(LeaseKind.MOVE),
+                WHERE l.kind = {b} AND {open_ones} ORDER BY l.subject FOR UPDATE OF l)
+            DELETE FROM leases l USING mine WHERE l.kind = {b} AND l.subject = mine.subject""",
+        *arguments, states, str(LeaseKind.MOVE),
     )  # fmt: skip
     rows = await tx.fetch(
         f"""WITH ended AS (
-                UPDATE moves SET state = $5, ended_at = clock_timestamp() WHERE {which} RETURNING grant_id, id, mode),
+                UPDATE moves m SET state = {b}, ended_at = clock_timestamp() WHERE {open_ones}
+                RETURNING m.grant_id, m.id, m.mode),
             told AS (
                 INSERT INTO move_steps (grant_id, move_id, step, state, detail)
-                SELECT grant_id, id, $6, $5, $7 FROM ended)
+                SELECT grant_id, id, {c}, {b}, {d} FROM ended)
             SELECT grant_id, mode FROM ended ORDER BY grant_id""",
-        application_id, states, batch_id, keep, str(MoveState.ROLLED_BACK), str(MoveStep.CALLED_OFF), why,
+        *arguments, states, str(MoveState.ROLLED_BACK), str(MoveStep.CALLED_OFF), why,
     )  # fmt: skip
     return [(row["grant_id"], MigrationMode(row["mode"])) for row in rows]
 
@@ -231,14 +249,25 @@ async def set_batch_state(tx: Connection, application_id: str, batch_id: str, st
     )
 
 
-async def leaving(db: Database, source: str) -> tuple[int, tuple[str, ...]]:
-    """How many accounts are leaving this source, and why others could not, by their latest try."""
-    rows = await db.fetch(
-        """SELECT DISTINCT ON (grant_id) ended_at IS NULL AS is_open, error ->> 'message' AS why FROM moves
-           WHERE leaves = $1 ORDER BY grant_id, created_at DESC""",
+async def set_taken(tx: Connection, move: Move, source: str) -> None:
+    """Write which source the account keeps instead of the one that it left."""
+    await tx.execute("UPDATE moves SET takes = $3 WHERE grant_id = $1 AND id = $2", move.grant_id, move.id, source)
+
+
+async def leaving(db: Database, source: str) -> tuple[int, int, tuple[str, ...]]:
+    """How many accounts keep this source, how many of them are leaving it, and why others could not, last time."""
+    row = await db.fetchrow(
+        """WITH kept AS (SELECT DISTINCT subject FROM assignments WHERE source = $1 AND released_at IS NULL),
+           latest AS (
+               SELECT DISTINCT ON (m.grant_id) m.ended_at IS NULL AS is_open, m.error ->> 'message' AS why
+               FROM moves m JOIN grants g ON g.id = m.grant_id JOIN kept k ON k.subject = g.subject
+               WHERE m.leaves = $1 ORDER BY m.grant_id, m.created_at DESC)
+           SELECT (SELECT count(*) FROM kept) AS left, count(*) FILTER (WHERE is_open) AS moving,
+                  coalesce(array_agg(DISTINCT why) FILTER (WHERE why IS NOT NULL), '{}') AS why_not FROM latest""",
         source,
     )
-    return sum(row["is_open"] for row in rows), tuple(sorted({row["why"] for row in rows if row["why"]}))
+    assert row is not None
+    return row["left"], row["moving"], tuple(sorted(row["why_not"]))
 
 
 async def leaves_a_source(tx: Connection, application_id: str, batch_id: str) -> bool:

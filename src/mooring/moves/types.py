@@ -18,7 +18,8 @@ class Move:
         batch_id: of those it was begun with; "" when it was asked for by itself.
         environment: the one it leads to; who serves that carries out the move.
         server: the mail server's name.
-        leaves: the source that is left, where the environment stays the same; "" otherwise.
+        leaves, takes: the source that is left, where the environment stays the same, and the one that is kept
+            instead, once it has been handed over; "" otherwise.
         dry_run: everything is tried and nothing is moved.
         by: who asked for it.
         error: why it did not come about, in the shape of ``provider_error`` with a ``message``; or None.
@@ -36,6 +37,7 @@ class Move:
     environment: EnvironmentName
     server: str
     leaves: str
+    takes: str
     dry_run: bool
     state: MoveState
     by: str

@@ -72,13 +72,14 @@ async def begin_batch(
     *,
     leaves: str = "",
 ) -> None:
-    """A new batch with a direct move, that waits for its turn, for each of these accounts.
+    """A new batch with a direct move, that waits for its turn, for each of these accounts; dry runs are called off.
 
     Args:
         accounts: grant and mail server, in the order of their turns; none of them is being moved.
         leaves: the source that they leave, where the environment is the one that they are in.
     """
     beginning = MoveStep.QUEUED, first_state(MigrationMode.DIRECT, MoveStep.QUEUED)
+    await repository.call_off_dry_runs(tx, [grant_id for grant_id, _ in accounts], f"for a move by {by}")
     await repository.insert_batch(tx, application_id, batch_id, environment.kind, by)
     moves = [(grant_id, new_id(), server) for grant_id, server in accounts]
     await repository.insert_waiting(tx, application_id, batch_id, environment, moves, by, beginning, leaves)

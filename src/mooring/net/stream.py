@@ -14,6 +14,10 @@ CHUNK = 64 * 1024
 """Bytes asked for in one read; also where a reader that is not drained stops the peer."""
 
 
+CLOSE_S = 30.0
+"""Seconds for a peer to end a connection that was closed here; asyncio's own patience with TLS is as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One end of a connection: an IP address in its canonical spelling, and a port."""
@@ -152,7 +156,13 @@ class TcpStream:
     async def wait_closed(self) -> None:
         """Return once what ``aclose`` closed has ended: in TLS when the peer has said so, too, or was given up."""
         with suppress(Exception):
-            await self._writer.wait_closed()
+            async with asyncio.timeout(CLOSE_S):
+                await self._writer.wait_closed()
+        self.abort()
+
+    def abort(self) -> None:
+        """End the connection here and now, whatever it is doing; asyncio tells nobody of the end of a handshake."""
+        self._writer.transport.abort()
 
     def _discard_clear_bytes(self) -> None:
         buffer: bytearray = getattr(self._reader, "_buffer")  # noqa: B009 - no public way to drop it

@@ -19,6 +19,7 @@ from mooring.errors import (
     EgressError,
     LostOwnership,
     MooringError,
+    NoSource,
     NotFound,
     ProviderFailure,
     SourceBusy,
@@ -61,6 +62,8 @@ SETTLE_S = 0.5
 """Seconds between looks at whether the new side has come in step."""
 TRIES = 10
 """Times that a move is begun: again after a worker died, after a failure of ours, and for an account that changed."""
+BUSY_TRIES = 60
+"""Times that an exit is found to be busy before the move ends; with what each waits, ten minutes."""
 AGAIN_S = 5.0
 """Seconds after a failure of ours before the move is begun again."""
 INBOX = "INBOX"
@@ -169,11 +172,15 @@ class _Carrying:
 
     async def _verdict(self, proof: "_Proof") -> Verdict:
         """What the servers say; our own exit being busy says nothing of them."""
+        tries = 0
         while True:
             try:
                 return await proof.verdict()
-            except SourceBusy:
+            except SourceBusy as e:
                 await proof.close()
+                tries += 1
+                if tries == BUSY_TRIES:
+                    return Verdict(as_stored(e), ())
                 await asyncio.sleep(AGAIN_S)
 
     async def _hand_over_with(
@@ -276,6 +283,13 @@ class _Proof:
         async def open_mailbox() -> ServerSeen:
             client, _ = await self._mover.sessions.open_imap(attempt, grant.settings.imap, credentials.imap_password)
             self.opened = Opened(client, attempt)
+            source = source_of(client)
+            if self._move.leaves and source is not None and source.name == self._move.leaves:
+                raise NoSource(
+                    f"{source.name} is the only source by which {attempt.host} can be reached",
+                    reason="no_other_source",
+                    hint="Add another source of this family to the pool first.",
+                )
             with attempt.reported():
                 attempt.stage = "list"
                 return await look(client, (await client.status(INBOX)).uid_validity)

@@ -69,7 +69,8 @@ def _move(application: Application, grant: Grant, to: Kind, *, dry_run: bool) ->
 def _made(grant: Grant, environment: EnvironmentName, *, dry_run: bool) -> Move:
     return Move(
         grant_id=grant.id, id="move1", application_id=grant.application_id, batch_id="", mode=MigrationMode.DIRECT,
-        target=environment.kind, environment=environment, server="imap.example.com", leaves="", dry_run=dry_run,
+        target=environment.kind, environment=environment, server="imap.example.com", leaves="", takes="",
+        dry_run=dry_run,
         state=MoveState.WAITING, by="application", error=None, warnings=(), created_at=AT, due_at=None,
         offered_at=None, ended_at=None,
     )  # fmt: skip

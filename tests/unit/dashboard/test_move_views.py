@@ -18,7 +18,8 @@ POLICY = MovePolicy(timedelta(minutes=30), {Generation.V2: MigrationMode.STAGED,
 ACME = Application("acme", "org", "Acme", Generation.V3, "us", StaticIps.ON, NOW, NOW)
 STAGED = Move(
     grant_id="g1", id="m1", application_id="acme", batch_id="", mode=MigrationMode.STAGED, target=Kind.STATIC,
-    environment=EnvironmentName(Generation.V3, "us", Kind.STATIC), server="imap.example.com", leaves="", dry_run=False,
+    environment=EnvironmentName(Generation.V3, "us", Kind.STATIC), server="imap.example.com", leaves="", takes="",
+    dry_run=False,
     state=MoveState.STOPPED, by="operator olga", error=None, warnings=(), created_at=NOW,
     due_at=NOW + timedelta(seconds=750), offered_at=None, ended_at=None,
 )  # fmt: skip

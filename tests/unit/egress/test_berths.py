@@ -95,6 +95,23 @@ async def test_who_gives_up_while_being_served_takes_nothing_along() -> None:
     assert berths.counts() == {SOURCE: (1, 0)}
 
 
+async def test_those_who_are_cancelled_together_are_passed_over() -> None:
+    berths = Berths(1)
+    first = await berths.take("s", "h", patience_s=None)
+    waiting = [asyncio.create_task(berths.take("s", "h", patience_s=None)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for task in waiting[:2]:
+        task.cancel()
+    first.give_back()
+    last = await waiting[2]
+    assert berths.counts() == {"s": (1, 0)}
+    for task in waiting[:2]:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    last.give_back()
+    assert berths.counts() == {}
+
+
 async def test_who_can_spare_a_berth_is_called_back_and_only_as_many_as_are_waited_for() -> None:
     berths = Berths(3)
     held = [await berths.take(SOURCE, SERVER, patience_s=None) for _ in range(3)]
