@@ -98,3 +98,11 @@ def test_what_is_not_heard_costs_nothing(attempts: Attempts, clock: StoppedClock
         assert not heard(attempts, "192.0.2.1", "olga")
     clock.seconds += FROM_ADDRESS_FOR_NAME.interval_s
     assert heard(attempts, "192.0.2.1", "olga")
+
+
+def test_who_got_in_before_gets_in_from_there_while_others_guess(attempts: Attempts) -> None:
+    assert heard(attempts, "192.0.2.1", "olga")
+    for number in range(FOR_NAME.burst):
+        fail(attempts, f"198.51.{number}.1", "olga")
+    assert not heard(attempts, "203.0.113.1", "olga")
+    assert heard(attempts, "192.0.2.1", "olga")
