@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
+from email.utils import unquote
 from typing import Any
 
 import pytest
@@ -77,7 +78,8 @@ def test_an_html_body_reads_back_with_a_plain_alternative(body):
 def test_a_filename_reads_back_in_the_standard_library_too(filename):
     raw = compose(draft(attachments=[OutgoingAttachment(filename, "image/png", b"x")], body="b", is_plaintext=True))
     found = list(message_from_bytes(raw, _class=Message).walk())[-1]
-    assert (found.get_filename() or "").strip() == filename.strip()
+    # The standard library takes the brackets of a name that stands in them for quotes.
+    assert (found.get_filename() or "").strip() in {filename.strip(), unquote(filename).strip()}
     last = filename.replace("\\", "/").rpartition("/")[2].strip()
     assert parse(raw).attachments[0].filename == (last if last.strip(". ") else "attachment-2.png")
 
