@@ -107,8 +107,8 @@ class _Bounds:
         return Reach(self._start, self._end, self._uid)
 
     def between(self, after: Key, horizon: Key) -> Reach:
-        """What is left from one key to another."""
-        return Reach(max(self._start, after[0]), min(self._end, horizon[0] + 1), self._uid)
+        """What is left from one key to another; what begins before the range and reaches into it touches its start."""
+        return Reach(max(self._start, after[0]), min(self._end, max(horizon[0], self._start) + 1), self._uid)
 
     def of(self, series: Series) -> tuple[int, int]:
         """From when to when this one is to be expanded."""
@@ -152,7 +152,8 @@ class _Reading:
         if not any(_matches(event, self._query) for event in series.members):
             return []
         start, end = self._bounds.of(series)
-        start, end = max(start, self._after[0]), min(end, self.horizon[0] + 1)
+        end = min(end, max(self.horizon[0], start) + 1)
+        start = max(start, self._after[0])
         if start >= end:
             return []
         if end - start > LONGEST_S:

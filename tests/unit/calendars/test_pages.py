@@ -133,6 +133,20 @@ async def test_occurrences_that_all_begin_before_the_range_and_reach_into_it_end
     assert len({event.id for event in found}) == len(found)
 
 
+async def test_an_occurrence_that_began_before_singles_that_reach_into_the_range_is_on_the_first_page() -> None:
+    single = "DTSTART:20260624T000000Z|DURATION:PT25H"
+    daily = "UID:d|DTSTART:20260601T090000Z|DURATION:PT40H|RRULE:FREQ=DAILY"
+    agenda = held(f"UID:a|{single}", f"UID:b|{single}", daily)
+    bounds = {"start": at(2026, 6, 25), "end": at(2026, 6, 26)}
+    whole = await everything(agenda, **bounds, limit=200)
+    assert [start(event) for event in whole] == [
+        at(2026, 6, 23, 9),
+        *[at(2026, 6, 24)] * 2,
+        *[at(2026, 6, day, 9) for day in (24, 25)],
+    ]
+    assert await everything(agenda, **bounds, limit=1) == whole
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "ü", "MTIz", "OmE", "a" * 300])
 async def test_a_cursor_that_is_none(cursor: str) -> None:
     with pytest.raises(InvalidRequest):
