@@ -60,6 +60,10 @@ class Browser:
                 return self.focused
         raise AssertionError(f"{at_most} times Tab do not lead to {selector}")
 
+    def read(self, selector: str) -> str:
+        """The words of the first such element, read at once: what is kept up to date may be another the next moment."""
+        return self.script("return document.querySelector(arguments[0]).innerText", selector).strip()
+
     def script(self, source: str, *arguments: Any) -> Any:
         return self.driver.execute_script(source, *arguments)
 

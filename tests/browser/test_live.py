@@ -10,10 +10,10 @@ ROW = "[sse-swap=connections] tbody tr:first-child"
 
 def test_a_new_connection_comes_into_the_list_and_the_picture(house: DashboardHouse, browser: Browser) -> None:
     browser.sign_in(f"{house.url}/accounts/{house.ann.id}", OPERATOR, OPERATORS_PASSWORD)
-    before, crosses = browser.one(ROW).text, len(browser.all("svg.cross"))
+    before, crosses = browser.read(ROW), len(browser.all("svg.cross"))
     house.connects(failed=True)
-    until(lambda: browser.one(ROW).text != before, what="the list has the new connection")
-    assert "failed" in browser.one(ROW).text
+    until(lambda: browser.read(ROW) != before, what="the list has the new connection")
+    assert "failed" in browser.read(ROW)
     assert len(browser.all("svg.cross")) == crosses + 1
 
 
@@ -21,7 +21,7 @@ def test_how_an_account_is_doing_changes_in_the_list_and_keeps_the_focus(
     house: DashboardHouse, browser: Browser
 ) -> None:
     browser.sign_in(f"{house.url}/applications/{house.acme.id}?q=ann", OPERATOR, OPERATORS_PASSWORD)
-    assert "in step" in browser.one("#accounts tbody tr").text
+    assert "in step" in browser.read("#accounts tbody tr")
     browser.tab_to("#accounts a")
 
     async def fail(database: Database) -> None:
@@ -36,7 +36,7 @@ def test_how_an_account_is_doing_changes_in_the_list_and_keeps_the_focus(
 
     house.do(fail)
     browser.shows("failing")
-    until(lambda: browser.one("#accounts .kind").text == "static", what="the account's move is seen")
+    until(lambda: browser.read("#accounts .kind") == "static", what="the account's move is seen")
     assert browser.focused.text == "ann@example.test"
     house.do(recover)
     browser.shows("in step")

@@ -60,17 +60,17 @@ def test_s9_s10_s12_an_administrator_starts_the_account_in_the_dashboard(
 
     # S10: it has stopped, and is still placed where ordinary accounts are.
     browser.open(f"{mooring.url}/dashboard/accounts/{account}")
-    state = browser.one("[sse-swap=state]").text
+    state = browser.read("[sse-swap=state]")
     assert "v2-us-dynamic" in state
     assert "stopped" in state
-    assert browser.one("#wait").text.startswith("Moves to static addresses; can be started in ")
-    assert int(browser.one("[role=timer]").text.removesuffix(" s")) <= 5
+    assert browser.read("#wait").startswith("Moves to static addresses; can be started in ")
+    assert int(browser.read("[role=timer]").removesuffix(" s")) <= 5
 
     # S12: too early, which loses nothing.
     browser.tab_to("#start")
     browser.press(Keys.ENTER)
     browser.shows("Not started: it was too early by ")
-    assert "nothing is lost" in browser.one("[role=alert]").text
+    assert "nothing is lost" in browser.read("[role=alert]")
     lab.dovecot.append_many(user.address, "INBOX", arriving[HISTORY:])
     assert app.get("/account", token).json()["sync_state"] == "stopped"
 
@@ -80,7 +80,7 @@ def test_s9_s10_s12_an_administrator_starts_the_account_in_the_dashboard(
     browser.tab_to("#start")
     browser.press(Keys.ENTER)
     browser.shows("Sync is started.")
-    until(lambda: "v2-us-static" in browser.one("[sse-swap=state]").text, what="the page shows where it runs")
+    until(lambda: "v2-us-static" in browser.read("[sse-swap=state]"), what="the page shows where it runs")
     until(lambda: app.get("/account", token).json()["sync_state"] == "running", timeout_s=30, what="it runs")
     in_step = "return [...document.querySelectorAll('.sign.good')].some(sign => sign.textContent === 'in step')"
     until(lambda: browser.script(in_step), what="the page shows it in step")
