@@ -57,3 +57,21 @@ def test_who_is_signed_out_elsewhere_is_told(house: DashboardHouse, browser: Bro
 
     house.do(end)
     browser.shows("no longer kept up to date")
+
+
+def test_pages_that_were_left_hold_no_connection(house: DashboardHouse, browser: Browser) -> None:
+    """A browser has six connections for one host; a page that it keeps for the way back must not keep one of them."""
+    browser.sign_in(f"{house.url}/accounts/{house.ann.id}", OPERATOR, OPERATORS_PASSWORD)
+    browser.driver.set_page_load_timeout(10)
+    try:
+        for _ in range(8):
+            for page in (f"/accounts/{house.ann.id}", f"/applications/{house.dunes.id}"):
+                browser.open(f"{house.url}{page}")
+                assert browser.read("h1")
+        browser.driver.back()
+        until(lambda: browser.path.endswith(house.ann.id), what="the page before is there")
+        before = browser.read(ROW)
+        house.connects()
+        until(lambda: browser.read(ROW) != before, what="it is kept up to date")
+    finally:
+        browser.driver.set_page_load_timeout(300)
