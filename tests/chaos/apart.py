@@ -45,8 +45,9 @@ class Apart:
         return process_of(rows[0]["holder"]) if rows and rows[0]["holder"] else 0
 
     def holders(self) -> set[int]:
-        """The processes that hold something, or may."""
-        return {process_of(row["id"]) for row in self.mooring.rows("SELECT id FROM holders")}
+        """The processes that hold something, or may: those that are not thought dead."""
+        living = self.mooring.rows("SELECT id FROM holders WHERE expires_at > now()")
+        return {process_of(row["id"]) for row in living}
 
     def end(self) -> None:
         """End every process, and wait for it."""

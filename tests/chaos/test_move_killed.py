@@ -102,10 +102,10 @@ def test_for_good_before_the_new_side_is_in_step(workers: Apart, lab: Laboratory
     """Nobody of the new environment comes back for a while: the account waits there, and nobody else takes it."""
     move = _begin(workers.mooring, grant)
     _reached(workers.mooring, grant, move, "handed_over")
+    dead, dynamic = workers.processes[STATIC].pid, workers.processes[DYNAMIC].pid
     workers.kill(*STATIC)
-    dynamic = workers.processes[DYNAMIC].pid
-    until(lambda: dynamic in workers.holders(), what="the dynamic worker lives")
-    assert workers.holder(grant) != dynamic
+    until(lambda: workers.holders() == {dynamic}, what="the static worker is thought dead")
+    assert workers.holder(grant) == dead
     workers.start(*STATIC)
     assert _ended(workers, lab, user, grant, move) == "done"
 

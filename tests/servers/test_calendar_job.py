@@ -45,9 +45,9 @@ def person(lab: Laboratory, name: str) -> tuple[User, dict[str, str]]:
     }
     trust = ssl.create_default_context(cafile=lab.trust)
     with httpx.Client(verify=trust, auth=(user.address, user.password), trust_env=False) as http:
-        http.request("MKCALENDAR", f"{home}/work/").raise_for_status()
+        http.request("MKCALENDAR", f"{home}/tides/").raise_for_status()
         for uid, one in objects.items():
-            http.put(f"{home}/work/{uid}.ics", content=ics(one)).raise_for_status()
+            http.put(f"{home}/tides/{uid}.ics", content=ics(one)).raise_for_status()
     return user, {
         "caldav_url": "https://dav.lab.test/",
         "caldav_username": user.address,

@@ -308,7 +308,7 @@ def test_postfix_refuses_strangers_and_chosen_addresses(lab: Laboratory, ann: Us
 def test_radicale_makes_a_calendar(lab: Laboratory, ann: User, trust: ssl.SSLContext) -> None:
     since = lab.radicale.server.mark()
     login = base64.b64encode(f"{ann.address}:{ann.password}".encode()).decode()
-    url = f"https://dav.lab.test/{ann.address}/work/"
+    url = f"https://dav.lab.test/{ann.address}/tides/"
 
     def ask(method: str, authorization: str) -> int:
         request = urllib.request.Request(url, method=method, headers={"Authorization": authorization})

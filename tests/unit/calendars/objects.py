@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from mooring.calendars import Calendar
 from mooring.protocols.caldav import CalendarObject
 
-URL = "https://dav.example.com/ann/work/"
+URL = "https://dav.example.com/ann/tides/"
 CALENDAR = Calendar(grant_id="g1", id="c1", url=URL, name="Work")
 
 

@@ -12,7 +12,7 @@ from mooring.errors import AuthenticationFailed, RemoteProtocolError, ServerRefu
 from mooring.protocols.caldav import CalDavClient, CalendarObject, FetchedObjects, SyncChanges, SyncTokenInvalid
 from mooring.sync.calendars import BATCH, CalendarPass
 
-URL = "https://dav.example.com/work/"
+URL = "https://dav.example.com/tides/"
 NEW = Calendar(grant_id="g", id="c", url=URL, name="Work")
 KNOWN = replace(NEW, ctag="c1", sync_token="t1", fetched_at=SystemClock().now())
 
