@@ -24,7 +24,8 @@ MayLogin = Callable[[], Awaitable[bool]]
 
 class Prober(Protocol):
     """Effects: looks a name up, carries a probe out, looks at a source of our own. None of them raises for what the
-    network or the server does, or for an exit of ours that fails: that is what they report."""
+    network or the server does, or for an exit of ours that fails: that is what they report.
+    """
 
     async def look_up(self, question: Question, host: str, port: int) -> Lookup:
         """The addresses of a host that may be dialled from this application."""
@@ -33,10 +34,10 @@ class Prober(Protocol):
     async def observe(
         self, question: Question, probe: Probe, secrets: Secrets, *, may_login: MayLogin, tell: Tell
     ) -> Observation:
-        """Carry one probe out, politely to its end; tells ``Passed`` for each stage. ``delay_s`` is not its business."""
+        """Carry one probe out, politely to its end; tells ``Passed`` for each stage; ``delay_s`` is over by then."""
         ...
 
-    async def control(self, question: Question, exit: Exit, family: int) -> Control:
+    async def control(self, question: Question, way_out: Exit, family: int) -> Control:
         """Whether this source works at all in this address family, whatever the server does."""
         ...
 
@@ -46,7 +47,8 @@ class Budget(Protocol):
 
     async def reserve(self, question: Question, probes: Sequence[Probe]) -> tuple[list[Probe], list[Observation]]:
         """Which of these may leave now, counted as if they had; and for the others what is remembered of a moment ago,
-        or that they are spared."""
+        or that they are spared.
+        """
         ...
 
     async def remember(self, question: Question, observation: Observation) -> None:

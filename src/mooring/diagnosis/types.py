@@ -289,7 +289,8 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         addresses: those that may be dialled, in the resolver's order.
-        problem: "" · ``no_such_name`` · ``resolver`` (theirs, no answer) · ``busy`` (ours) · ``private`` (not to be dialled).
+        problem: "" · ``no_such_name`` · ``resolver`` (theirs, no answer) · ``busy`` (ours) · ``private``
+            (not to be dialled).
     """
 
     host: str
