@@ -69,14 +69,12 @@ def _of_service(layout: Layout, target: Target, by_address: Sequence[Finding]) -
         return _unreached(layout, target)
     codes = {f.code for f in by_address}
     fine = [f for f in by_address if f.code is Code.NOT_NEEDED]
-    if fine and codes - {Code.NOT_NEEDED} <= {*DEAD, Code.INCONCLUSIVE} and len(codes) > 1:
-        good = {_family(f) for f in fine}
-        bad = {_family(f) for f in by_address if f.code is not Code.NOT_NEEDED}
-        if len(good) == 1 and good.isdisjoint(bad):
-            dead = [f for f in by_address if f.code is not Code.NOT_NEEDED]
-            proof = tuple(p for f in (*dead, *fine) for p in f.proof)
-            families = {"dead": [f"IPv{n}" for n in sorted(bad)], "alive": [f"IPv{n}" for n in sorted(good)]}
-            return Finding(Code.ADDRESS_FAMILY, 0.9, "families_disagree", target.service, "", proof, families)
+    dead = [f for f in by_address if f not in fine]
+    good, bad = {_family(f) for f in fine}, {_family(f) for f in dead}
+    if fine and dead and good.isdisjoint(bad) and all(map(_answers_nobody, dead)):
+        proof = tuple(p for f in (*dead, *fine) for p in f.proof)
+        families = {"dead": [f"IPv{n}" for n in sorted(bad)], "alive": [f"IPv{n}" for n in sorted(good)]}
+        return Finding(Code.ADDRESS_FAMILY, 0.9, "families_disagree", target.service, "", proof, families)
     if fine and codes <= {Code.NOT_NEEDED, Code.NEEDED, Code.OWN_EXIT_BROKEN, *DEAD, Code.INCONCLUSIVE, Code.BANNED}:
         # The dialer goes on to the next address: one that both reach is enough.
         return max(fine, key=lambda f: f.confidence)
@@ -130,6 +128,12 @@ def _some_services_are_open(services: Sequence[Finding]) -> Finding | None:
 def _first(findings: Sequence[Finding]) -> Finding:
     """The one that comes first in the order of precedence; of several the surest."""
     return min(findings, key=lambda f: (PRECEDENCE.index(f.code), -f.confidence))
+
+
+def _answers_nobody(finding: Finding) -> bool:
+    """Whether the address is silent to everybody, and nothing there says that it filters: the host lives elsewhere."""
+    silent = finding.code is Code.ALLOWLIST_MISSING and "cause" not in finding.facts
+    return silent or finding.code in {*DEAD, Code.INCONCLUSIVE}
 
 
 def _family(finding: Finding) -> int:

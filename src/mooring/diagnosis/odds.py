@@ -24,7 +24,13 @@ being changed), of an admitted one about one in ten fails for other reasons."""
 
 
 def chance_of_filter(
-    *, blocked_failed: int, blocked_reached: int, admitted_failed: int, admitted_reached: int, explicit: bool = False
+    *,
+    blocked_failed: int,
+    blocked_reached: int,
+    admitted_failed: int,
+    admitted_reached: int,
+    explicit: bool = False,
+    choices: int = 1,
 ) -> float:
     """How likely it is, from 0 to 1, that a filter keeps one group out and lets the other in.
 
@@ -32,11 +38,13 @@ def chance_of_filter(
         blocked_failed, blocked_reached: connections of the group that seems to be kept out.
         admitted_failed, admitted_reached: of the group that seems to be let in.
         explicit: the refusal says itself that it is one.
+        choices: in how many ways the groups could have been picked from what was seen: by chance alone one of them
+            would look like this so much sooner.
     """
     filtered = _ratio(_BLOCKED, blocked_failed, blocked_reached) + _ratio(_ADMITTED, admitted_reached, admitted_failed)
     failed, reached = blocked_failed + admitted_failed, blocked_reached + admitted_reached
     same = _log_beta(failed + 1, reached + 1)
-    ratio = exp(filtered - same) * (EXPLICIT if explicit else 1.0)
+    ratio = exp(filtered - same) * (EXPLICIT if explicit else 1.0) / choices
     odds = ratio * PRIOR / (1 - PRIOR)
     return odds / (1 + odds)
 

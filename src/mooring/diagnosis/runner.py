@@ -38,6 +38,8 @@ from mooring.diagnosis.words import verdict_of
 
 PATIENCE_S = 2.5
 """Seconds after which a probe that has heard nothing counts as silent for what is asked next; it goes on waiting."""
+_TICK_S = 0.001
+"""Seconds that are not worth waiting for: a loop's clock does not tell less apart."""
 LONGEST_S = 60.0
 """Seconds for one diagnosis; what is not known by then is not waited for."""
 
@@ -70,7 +72,9 @@ class Runner:
     async def run(self, question: Question, secrets: Secrets, tell: Tell) -> tuple[Evidence, Verdict]:
         """Ask until there is a verdict. What servers and exits do is evidence, and raises nothing."""
         run = _Run(self._prober, self._budget, self._clock, question, secrets, tell, Plan(self._chance))
-        run.evidence = Evidence(question, tuple(self._exits(question)), earlier=await self._memory.earlier(question))
+        run.evidence = Evidence(
+            question, tuple(self._exits(question)), earlier=await self._memory.earlier_connections(question)
+        )
         try:
             # What is not known when it ends is not waited for; the verdict is made from what is.
             with suppress(TimeoutError):
@@ -203,7 +207,8 @@ class _Run:
         began = self.began.get(probe.id)
         if began is None:
             return probe.delay_s + PATIENCE_S
-        return max(0.0, PATIENCE_S - (asyncio.get_running_loop().time() - began))
+        left_s = PATIENCE_S - (asyncio.get_running_loop().time() - began)
+        return left_s if left_s > _TICK_S else 0.0
 
     async def _one_more(self, timeout_s: float | None = None) -> None:
         """Return when something under way has ended, or after so many seconds; a defect in it is raised here."""

@@ -6,6 +6,7 @@ D: the dynamic addresses, S: the static ones. "Let in": the server spoke to us. 
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from math import comb
 
 from mooring.diagnosis.cells import (
     FILTERS,
@@ -84,7 +85,8 @@ def certificate_is_wrong(cell: Cell) -> Finding | None:
     if not shown or cell.own.reached:
         return None
     names = [n for o in shown[:1] if o.certificate for n in o.certificate.names]
-    problem = [o.certificate.problem or o.detail for o in shown[:1] if o.certificate] or [shown[0].detail]
+    first = shown[0]
+    problem = [(first.certificate.problem if first.certificate else "") or first.detail]
     return _found(certificate_is_wrong, cell, Code.CERTIFICATE, 0.97, shown, names=names, cause=problem)
 
 
@@ -122,7 +124,7 @@ def port_is_closed(cell: Cell) -> Finding | None:
     working = _working(cell)
     if not working and not _is_mail_host(cell):
         return None
-    confidence = 0.9 if working else 0.7
+    confidence = 0.9 if working else 0.6
     return _found(port_is_closed, cell, Code.WRONG_PORT, confidence, (*own.seen, *working), servers=_servers(working))
 
 
@@ -155,10 +157,11 @@ def one_source_is_banned(cell: Cell) -> Finding | None:
         alone = len(side.by_source()) > 1 and len(side.admitted_sources) == len(side.by_source()) - 1
         if not alone and not (worked and other.let_in):
             continue
-        sure = _chance(seen, [o for o in cell.own.seen if o.source_address != refused[0]], explicit=False)
-        confidence = min(0.9 if worked else 0.75, sure)
-        if confidence >= 0.5:
-            return _banned(one_source_is_banned, cell, seen, confidence, sources=refused)
+        sure = _chance(
+            seen, [o for o in cell.own.seen if o.source_address != refused[0]], choices=len(side.by_source())
+        )
+        if sure >= CALL:
+            return _banned(one_source_is_banned, cell, seen, 0.9 if worked else 0.75, sources=refused)
     return None
 
 
@@ -169,8 +172,9 @@ def some_static_are_missing(cell: Cell) -> Finding | None:
         return None
     missing = [o for o in s.seen if o.source_address in s.refused_sources]
     admitted = [o for o in s.seen if o.source_address in s.admitted_sources]
-    confidence = _chance(missing, admitted)
-    if confidence < CALL / 2:
+    sources = len(s.by_source())
+    confidence = _chance(missing, admitted, choices=comb(sources, len(s.refused_sources)))
+    if confidence < CALL:
         return None
     return _found(
         some_static_are_missing, cell, Code.ALLOWLIST_PARTIAL, confidence, (*missing, *admitted[:2]),
@@ -203,7 +207,7 @@ def recipient_is_filtered(cell: Cell) -> Finding | None:
     d = [o for o in cell.dynamic.seen if o.stage is Stage.RECIPIENT and o.outcome is not Outcome.REACHED]
     if not (s and d):
         return None
-    confidence = _chance(d, s, explicit=any(map(is_statement, d)))
+    confidence = _chance(d, s)
     return _found(recipient_is_filtered, cell, Code.NEEDED, max(confidence, 0.9), (*d, *s), cause=_words(d))
 
 
@@ -319,7 +323,7 @@ def _found(
         cell.target.service,
         cell.address,
         tuple(dict.fromkeys(o.probe for o in proof)),
-        {name: list(values) for name, values in facts.items() if values},
+        {name: kept for name, values in facts.items() if (kept := [v for v in values if v])},
     )
 
 
@@ -339,7 +343,7 @@ def _other_group(cell: Cell, vantage: Vantage, code: Code) -> Finding | None:
     if cell.own.let_in or not cell.own.seen or not side.let_in or side.kept_out:
         return None
     confidence = _chance(cell.own.seen, side.seen)
-    if confidence < CALL / 2:
+    if confidence < CALL:
         return None
     allowed = sorted({o.source_address for o in side.seen})
     environments = sorted({o.environment for o in side.seen})
@@ -350,11 +354,11 @@ def _other_group(cell: Cell, vantage: Vantage, code: Code) -> Finding | None:
     )  # fmt: skip
 
 
-def _chance(blocked: Sequence[Observation], admitted: Sequence[Observation], *, explicit: bool | None = None) -> float:
+def _chance(blocked: Sequence[Observation], admitted: Sequence[Observation], *, choices: int = 1) -> float:
     out, into = _counts(blocked), _counts(admitted)
     return chance_of_filter(
         blocked_failed=out[0], blocked_reached=out[1], admitted_failed=into[0], admitted_reached=into[1],
-        explicit=any(map(is_statement, blocked)) if explicit is None else explicit,
+        explicit=any(map(is_statement, blocked)), choices=choices,
     )  # fmt: skip
 
 

@@ -61,10 +61,17 @@ def _facts(evidence: Evidence, finding: Finding) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _filled(sentences: Iterable[str], facts: Mapping[str, str]) -> list[str]:
-    """The sentences whose facts are all known."""
-    known = (s for s in sentences if all(name in facts for name in _FACT.findall(s)))
-    return [s.format_map(facts) for s in known]
+def _filled(sentences: Iterable[str | list[str]], facts: Mapping[str, str]) -> list[str]:
+    """The sentences whose facts are all known; of alternatives the first such."""
+    filled: list[str] = []
+    for sentence in sentences:
+        known = (s for s in ([sentence] if isinstance(sentence, str) else sentence) if _named_in(s) <= facts.keys())
+        filled += [s.format_map(facts) for s in list(known)[:1]]
+    return filled
+
+
+def _named_in(sentence: str) -> set[str]:
+    return set(_FACT.findall(sentence))
 
 
 def _for_the_log(evidence: Evidence, finding: Finding) -> list[str]:

@@ -1,0 +1,108 @@
+"""The table by whole diagnoses: a world, the question, and what is concluded (spec §6.17)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from mooring.diagnosis.types import Code, Earlier, Icmp, Outcome, Question, Service, Stage, Vantage
+from tests.unit.diagnosis.virtual import START
+from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, World, exits_of, keeps_out, port, question
+
+D, S = Vantage.DYNAMIC, Vantage.STATIC
+V2, EU, EU_D = Vantage.OTHER_GENERATION, Vantage.OTHER_REGION, Vantage.OTHER_REGION_DYNAMIC
+EVERYBODY = (D, S, V2, EU, EU_D)
+IMAP, SMTP, DAV = Service.IMAP, Service.SMTP, Service.CALDAV
+BOTH = question(IMAP, SMTP, credentials=True)
+PROHIBITED = Icmp(3, 13, "198.51.100.1")
+WORKED = tuple(
+    Earlier(START - timedelta(minutes=20), v, f"v3-us-{k}-4-{n}", IMAP, HOST, 993)
+    for v, k, n in ((D, "dynamic", 10), (S, "static", 20))
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    world: World
+    code: Code
+    question: Question = BOTH
+
+
+CASES = (
+    Case("all open", World(), Code.NOT_NEEDED),
+    Case("no credentials", World(), Code.NOT_NEEDED, question()),
+    Case("dropped", World([keeps_out(D)]), Code.NEEDED),
+    Case("dropped, no credentials", World([keeps_out(D)]), Code.NEEDED, question()),
+    Case("prohibited", World([keeps_out(D, how=Outcome.PROHIBITED, icmp=PROHIBITED)]), Code.NEEDED),
+    Case("rejected", World([keeps_out(D, how=Outcome.REJECTED)]), Code.NEEDED),
+    Case("reset", World([keeps_out(D, how=Outcome.RESET)]), Code.NEEDED),
+    Case("closed", World([keeps_out(D, how=Outcome.CLOSED, stage=Stage.GREETING)]), Code.NEEDED),
+    Case("mute", World([keeps_out(D, how=Outcome.MUTE, stage=Stage.GREETING)]), Code.NEEDED),
+    Case("text", World([keeps_out(D, how=Outcome.POLICY, stage=Stage.GREETING, said="* BYE go away")]), Code.NEEDED),
+    Case("dav 403", World([keeps_out(D, how=Outcome.POLICY, stage=Stage.GREETING)]), Code.NEEDED, question(DAV)),
+    Case("5 % lost", World([keeps_out(D)], loss=0.05), Code.NEEDED),
+    Case("sending", World([keeps_out(D, ports=[465])]), Code.NEEDED_FOR_SENDING_ONLY),
+    Case("sending at RCPT", World([keeps_out(D, how=Outcome.POLICY, ports=[465], stage=Stage.RECIPIENT)]),
+         Code.NEEDED_FOR_SENDING_ONLY),
+    Case("only submission asked", World([keeps_out(D)]), Code.NEEDED_FOR_SENDING_ONLY, question(SMTP)),
+    Case("nobody, by text", World([keeps_out(*EVERYBODY, how=Outcome.POLICY, stage=Stage.GREETING, said="no")]),
+         Code.ALLOWLIST_MISSING),
+    Case("nobody, prohibited", World([keeps_out(*EVERYBODY, how=Outcome.PROHIBITED, icmp=PROHIBITED)]),
+         Code.ALLOWLIST_MISSING),
+    Case("nobody, worked before", World([keeps_out(*EVERYBODY)], earlier=WORKED), Code.ALLOWLIST_MISSING, question()),
+    Case("one of four missing", World([keeps_out(D, sources=["v3-us-static-4-22"])]), Code.ALLOWLIST_PARTIAL),
+    Case("only 993", World([keeps_out(D), keeps_out(S, V2, EU, EU_D, ports=[465, 587])]), Code.ALLOWLIST_PARTIAL),
+    Case("v2 list", World([keeps_out(D, S, EU, EU_D)]), Code.ALLOWLIST_OUTDATED),
+    Case("eu list", World([keeps_out(D, S, V2, EU_D)]), Code.WRONG_REGION),
+    Case("eu only", World([keeps_out(D, S, V2)]), Code.GEOGRAPHIC),
+    Case("allow_nets", World([keeps_out(D, how=Outcome.CREDENTIALS, stage=Stage.LOGIN)]),
+         Code.FILTER_DISGUISED_AS_WRONG_PASSWORD),
+    Case("wrong password", World([keeps_out(D, S, how=Outcome.CREDENTIALS, stage=Stage.LOGIN)]),
+         Code.WRONG_CREDENTIALS),
+    Case("no such name", World(problem="no_such_name"), Code.WRONG_HOST),
+    Case("private name", World(problem="private"), Code.INTERNAL_HOST),
+    Case("web server", World([port(993, Outcome.NOT_TLS, spoken="http", stage=Stage.TLS),
+                              port(143, Outcome.RESET)]), Code.WRONG_HOST, question()),
+    Case("143 is open", World([port(993, Outcome.RESET)]), Code.WRONG_PORT, question()),
+    Case("starttls on 993", World([port(993, Outcome.NOT_TLS, spoken="imap", stage=Stage.TLS)]),
+         Code.WRONG_TLS_MODE, question()),
+    Case("certificate", World([port(993, Outcome.CERTIFICATE, stage=Stage.TLS)]), Code.CERTIFICATE, question()),
+    Case("block list", World([keeps_out(D, how=Outcome.LISTED, stage=Stage.GREETING, said="spamhaus")]),
+         Code.REPUTATION, question(SMTP)),
+    Case("too many", World([keeps_out(S, D, how=Outcome.LIMITED, stage=Stage.GREETING, said="421 too many")]),
+         Code.BANNED, question()),
+    Case("one source banned", World([keeps_out(sources=["v3-us-dynamic-4-10"])], earlier=WORKED), Code.BANNED,
+         question()),
+    Case("IPv6 dead", World([lambda probe, now: keeps_out(*EVERYBODY)(probe, now) if ":" in probe.address else None],
+                            addresses=(ADDRESS6, ADDRESS)), Code.ADDRESS_FAMILY),
+    Case("down", World([keeps_out(*EVERYBODY)]), Code.SERVER_DOWN, question()),
+    Case("nothing listens", World([keeps_out(*EVERYBODY, how=Outcome.RESET)]), Code.SERVER_DOWN, question()),
+    Case("dynamic exits dead", World(dead=frozenset({"v3-us-dynamic-4-10", "v3-us-dynamic-4-11"})),
+         Code.OWN_EXIT_BROKEN),
+    Case("dynamic exits broken", World(broken=frozenset({"v3-us-dynamic-4-10", "v3-us-dynamic-4-11"})),
+         Code.OWN_EXIT_BROKEN),
+    Case("one dynamic exit dead", World(dead=frozenset({"v3-us-dynamic-4-10"})), Code.NOT_NEEDED),
+    Case("one dynamic exit broken", World(broken=frozenset({"v3-us-dynamic-4-10"})), Code.NOT_NEEDED),
+    Case("static exits broken", World(broken=frozenset({f"v3-us-static-4-{n}" for n in range(20, 24)})),
+         Code.OWN_EXIT_BROKEN),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_verdict_is_right(case: Case) -> None:
+    exits = exits_of() + exits_of(family=6)
+    evidence, verdict = case.world.diagnose(case.question, exits)
+    rows = [(f.row, str(f.code), f.confidence) for f in verdict.findings]
+    assert verdict.code is case.code, (rows, [(o.source, str(o.outcome), str(o.stage)) for o in evidence.observations])
+    assert verdict.summary
+    assert all(verdict.next_steps.values())
+    assert 0.5 <= verdict.confidence <= 1
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_credential_is_shown_from_two_addresses_at_most(case: Case) -> None:
+    for service in (IMAP, SMTP, DAV):
+        shown = [address for address, s in case.world.shown if s is service]
+        assert len(set(shown)) <= 2
+        assert len(shown) <= 4  # the world is asked twice, by the two tests
