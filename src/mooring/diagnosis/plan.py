@@ -22,6 +22,8 @@ DYNAMIC_SOURCES = 3
 ENOUGH = 5
 """Connections of each group that all differ the same way: about 0.996, and one chance in a thousand where every
 connection of everybody fails half of the time."""
+SELDOM = 4
+"""A source that fails where others of its group get in is asked so often; fewer failures may be chance."""
 ELSEWHERE = 2
 """Sources of each other list."""
 ROUNDS = 4
@@ -149,7 +151,9 @@ class Plan:
         probes: list[Probe] = []
         odd = _odd_ones(cell)
         if odd:
-            probes += [self._again(e, cell, after_s=n * APART_S) for e in odd for n in range(2)]
+            probes += [self._again(e, cell, after_s=n * APART_S) for e in odd for n in range(SELDOM - 1)]
+            steady = [e for e in cell.layout.exits(Vantage.STATIC, cell.family) if e not in odd]
+            probes += [self._again(e, cell, after_s=APART_S) for e in steady]
         if not (static.let_in and dynamic.kept_out) or _is_sure(cell):
             return probes
         layout = cell.layout
@@ -246,7 +250,7 @@ def _odd_ones(cell: Cell) -> list[Exit]:
         side = cell.side(vantage)
         if not side.let_in:
             continue
-        seldom = {source for source, seen in _by_name(side.kept_out).items() if len(seen) < 3}
+        seldom = {source for source, seen in _by_name(side.kept_out).items() if len(seen) < SELDOM}
         exits = cell.layout.exits(vantage, cell.family)
         found += [e for e in exits if e.source in seldom and not cell.layout.is_broken(e.source, cell.family)]
     return found

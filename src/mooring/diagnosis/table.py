@@ -342,7 +342,8 @@ def _other_group(cell: Cell, vantage: Vantage, code: Code) -> Finding | None:
     side = cell.side(vantage)
     if cell.own.let_in or not cell.own.seen or not side.let_in or side.kept_out:
         return None
-    confidence = _chance(cell.own.seen, side.seen)
+    elsewhere = cell.side(Vantage.OTHER_REGION).seen if vantage is Vantage.OTHER_REGION_DYNAMIC else ()
+    confidence = _chance(cell.own.seen, (*side.seen, *elsewhere))
     if confidence < CALL:
         return None
     allowed = sorted({o.source_address for o in side.seen})
