@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection beyond its errno: the ICMP message that answered, repeated SYNs, the way's time.
+"""What the kernel knows of a connection beyond its errno: the ICMP message that answered, SYNs sent again, the delay.
 
 Linux keeps ICMP errors in a socket's error queue, also of a TCP socket whose SYN is on its way and without any
 privilege. So a firewall's message, which names its sender, is told apart from the reset of a host, although the errno
