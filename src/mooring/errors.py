@@ -28,6 +28,7 @@ A test keeps this picture and the classes equal. Leaves that only one room raise
 room's ``errors.py``. Nothing here knows HTTP: statuses are decided in one table, ``api/http.py``.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -39,6 +40,18 @@ class Phase(StrEnum):
     TLS = "tls"
     READ = "read"
     WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpMessage:
+    """An ICMP (or ICMPv6) message that answered a SYN, and the host that sent it."""
+
+    type: int
+    code: int
+    sender: str
+
+    def __str__(self) -> str:
+        return f"ICMP{'v6' if ':' in self.sender else ''} {self.type}/{self.code} from {self.sender}"
 
 
 class MooringError(Exception):
@@ -62,6 +75,8 @@ class NetworkError(MooringError):
         reason: one word for machines (``timeout``, ``refused``, ``certificate``, …).
         detail: what the operating system or the TLS library said, shortened.
         route: how it was dialled (an ``egress.Route``), where it came to that.
+        icmp: what answered the SYN instead of the server, where something did.
+        retransmits: SYNs that were sent again.
     """
 
     phase: Phase = Phase.CONNECT
@@ -72,6 +87,8 @@ class NetworkError(MooringError):
         self.reason = reason or type(self).reason
         self.detail = detail
         self.route: object | None = None
+        self.icmp: IcmpMessage | None = None
+        self.retransmits = 0
 
 
 class NameNotFound(NetworkError):
@@ -110,10 +127,20 @@ class HostUnreachable(NetworkError):
 
 
 class TLSFailed(NetworkError):
-    """The TLS handshake failed; ``reason`` tells certificate, protocol and silence apart."""
+    """The TLS handshake failed; ``reason`` tells certificate, protocol and silence apart.
+
+    Attributes:
+        certificate: the one that does not verify, in DER; b"" where it is not that, or cannot be had.
+        heard: the first bytes of a peer that does not speak TLS.
+    """
 
     phase = Phase.TLS
     reason = "tls"
+
+    def __init__(self, message: str, *, reason: str = "", detail: str = "", hint: str = "") -> None:
+        super().__init__(message, reason=reason, detail=detail, hint=hint)
+        self.certificate = b""
+        self.heard = b""
 
 
 class ReadTimeout(NetworkError):

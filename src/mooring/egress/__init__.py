@@ -9,7 +9,7 @@ from mooring.egress.berths import Berth, Berths
 from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
 from mooring.egress.guard import Guard, GuardMode, GuardState, Leak, Opening, read_opening, ruleset, table_of
-from mooring.egress.http import http_client
+from mooring.egress.http import OpenStream, http_client, http_over
 from mooring.egress.ledger import Ledger
 from mooring.egress.names import SharedResolver
 from mooring.egress.nftables import Nft
@@ -57,6 +57,7 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "Nft",
+    "OpenStream",
     "Opening",
     "Outcome",
     "Part",
@@ -77,6 +78,7 @@ __all__ = [
     "guard_of",
     "host_addresses",
     "http_client",
+    "http_over",
     "keep_source",
     "kind_for",
     "known_state",

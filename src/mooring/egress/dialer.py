@@ -16,9 +16,9 @@ from mooring.egress import repository
 from mooring.egress.berths import Berth, Berths
 from mooring.egress.carriers import Resolver, carry, try_out
 from mooring.egress.ledger import Ledger
+from mooring.egress.lookups import Lookups
 from mooring.egress.routes import choose, only, pinned, pool_of, reachable
 from mooring.egress.stream import DialledStream, failed
-from mooring.egress.targets import MOST_ADDRESSES, judge, plain
 from mooring.egress.types import Caller, Dial, Intent, Outcome, Route, Settlement, Timeouts, Traffic
 from mooring.errors import (
     EgressError,
@@ -27,10 +27,9 @@ from mooring.errors import (
     NetworkError,
     Phase,
     SourceBusy,
-    TargetNotAllowed,
 )
 from mooring.net import Endpoint
-from mooring.net.connect import DialledSocket, is_local, open_stream
+from mooring.net.connect import DialledSocket, open_stream
 from mooring.store import Database
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -39,8 +38,6 @@ REMEMBERED_S = 10.0
 """Seconds for which it is remembered which source an account keeps; it changes when the account leaves one."""
 ADDRESSES_TRIED = 10
 """Of one server, in one dial: each is a row of the ledger and a SYN to somebody."""
-
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class Dialer:
         self._berths = berths
         self._timeouts = timeouts
         self._assigned: dict[tuple[Caller, str, int], tuple[str, float]] = {}
-        self._listened_everywhere = {port for host, port in policy.forbidden if host in _EVERY_ADDRESS}
+        self._lookups = Lookups(resolve, timeouts.resolve_s, allow=policy.allow, forbidden=policy.forbidden)
 
     @property
     def timeouts(self) -> Timeouts:
@@ -114,6 +111,39 @@ class Dialer:
         route = Route(source, targets[0], f"{source.name} was asked for by name")
         berth = await self._berth(dial, route, resolve_ms, self._timeouts.total_s)
         return await self._attempt(dial, route, berth, resolve_ms, connect_s=self._timeouts.connect_s)
+
+    async def look_up(self, dial: Dial) -> list[IPAddress]:
+        """The addresses of ``dial.host``, all of them judged, for ``dial_pair``; nothing is dialled.
+
+        Raises:
+            NameNotFound, ResolverTimeout: theirs. ResolverBusy: ours.
+            TargetNotAllowed: the name led to an address that is never dialled.
+        Writes: one ledger entry if there is no address to dial.
+        """
+        started = time.monotonic()
+        try:
+            return await self._lookups.addresses(dial)
+        except MooringError as e:
+            await self._record_undialled(dial, e, _ms_since(started))
+            raise
+
+    async def dial_pair(
+        self, dial: Dial, source: SourceConfig, remote: IPAddress, *, connect_s: float | None = None
+    ) -> DialledStream:
+        """As ``dial_from``, to an address of the host's that was looked up before: judged anew, not resolved anew.
+
+        Args:
+            connect_s: seconds for the handshake of TCP; None for as long as any dial has.
+        """
+        try:
+            reachable([remote], only(source, pool_of(dial.environment, self._policy.pools)))
+            self._lookups.judge(dial, remote)
+        except MooringError as e:
+            await self._record_undialled(dial, e, 0.0, source)
+            raise
+        route = Route(source, remote, f"{source.name} to {remote} was asked for by name")
+        berth = await self._berth(dial, route, 0.0, self._timeouts.total_s)
+        return await self._attempt(dial, route, berth, 0.0, connect_s=connect_s or self._timeouts.connect_s)
 
     async def explain(self, dial: Dial) -> list[Route]:
         """The routes that ``dial`` would try, in order, without dialling: the same choices, asked aloud.
@@ -148,24 +178,8 @@ class Dialer:
         pool = pool_of(dial.environment, self._policy.pools)
         if source is not None:
             pool = only(source, pool)
-        addresses = await self._resolve(
-            dial.host, dial.port, timeout_s=self._timeouts.resolve_s, application_id=dial.caller.application_id
-        )
-        addresses = plain(addresses)
-        if len(addresses) > MOST_ADDRESSES:
-            raise TargetNotAllowed(f"{dial.host} has {len(addresses)} addresses; no server needs that many")
-        for address in addresses:
-            self._judge(dial, address)
+        addresses = await self._lookups.addresses(dial)
         return pool, pinned(dial.remote, reachable(addresses, pool))[:ADDRESSES_TRIED]
-
-    def _judge(self, dial: Dial, address: IPAddress) -> None:
-        """All addresses, or none: a name that also leads to a forbidden one is not dialled at all."""
-        forbidden = self._policy.forbidden
-        if dial.port in self._listened_everywhere and is_local(address):
-            forbidden = forbidden | {(str(address), dial.port)}
-        verdict = judge(address, dial.port, allow=self._policy.allow, forbidden=forbidden)
-        if not verdict.allowed:
-            raise TargetNotAllowed(f"{dial.host} is not a target that Mooring dials: {verdict.rule}", hint=verdict.hint)
 
     async def _try_each(
         self, dial: Dial, pool: PoolConfig, targets: list[IPAddress], resolve_ms: float

@@ -20,6 +20,9 @@ from mooring.net.tls import SSLContext, client_context
 MakeDial = Callable[[str, int], Dial]
 """From (host, port) to the dial on whose behalf a request is made."""
 
+OpenStream = Callable[[str, int], Awaitable[DialledStream]]
+"""From (host, port) to an open connection."""
+
 
 def http_client(
     dialer: Dialer,
@@ -51,15 +54,26 @@ def http_client(
             opened(stream)
         return stream
 
+    return http_over(
+        open_stream, tls_s=dialer.timeouts.tls_s, timeout_s=timeout_s, keepalive=keepalive, at_once=at_once
+    )
+
+
+def http_over(
+    open_stream: OpenStream, *, tls_s: float, timeout_s: float = 30.0, keepalive: int = 2, at_once: int = 10
+) -> httpx.AsyncClient:
+    """As ``http_client``, over connections that somebody else dials.
+
+    Args:
+        open_stream: gives a connection to (host, port); on one with TLS already, it is not begun a second time.
+        tls_s: seconds for a handshake.
+    """
     return httpx.AsyncClient(
-        transport=_Transport(open_stream, dialer.timeouts.tls_s, keepalive, at_once),
+        transport=_Transport(open_stream, tls_s, keepalive, at_once),
         timeout=timeout_s,
         follow_redirects=False,
         trust_env=False,
     )
-
-
-OpenStream = Callable[[str, int], Awaitable[DialledStream]]
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -163,7 +177,8 @@ class _NetworkStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        await self._stream.start_tls(timeout_s=self._tls_s)
+        if self._stream.tls is None:
+            await self._stream.start_tls(timeout_s=self._tls_s)
         return self
 
     def get_extra_info(self, info: str) -> Any:

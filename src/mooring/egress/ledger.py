@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from mooring.clock import Clock
+from mooring.config import SourceConfig
 from mooring.egress import repository
 from mooring.egress.types import Intent, LedgerEntry, Settlement
 from mooring.errors import LedgerUnavailable, MooringError
@@ -81,6 +82,11 @@ class Ledger:
             self._db, application_id=application_id, subject=subject, server=server, source=source,
             since=since, limit=limit, before=before,
         )  # fmt: skip
+
+    async def opened_from(self, source: SourceConfig, *, besides: Sequence[str], since: datetime) -> datetime | None:
+        """When the source last opened a connection with any other host than these; None if it has not since then."""
+        await self._settlements.flushed()
+        return await repository.opened_from(self._db, source, besides=besides, since=since)
 
     async def keep_partitions(self) -> None:
         """Make the coming days' partitions and drop those past retention."""

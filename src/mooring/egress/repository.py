@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from mooring.config import SourceConfig
 from mooring.egress.types import Intent, LedgerEntry, Settlement
 from mooring.store import Connection, Database, in_batches
 
@@ -103,6 +104,18 @@ async def entries(
         application_id, subject, server, source, since, *(before or (None, None)), limit,
     )  # fmt: skip
     return [_entry(row) for row in rows]
+
+
+async def opened_from(
+    db: Database, source: SourceConfig, *, besides: Sequence[str], since: datetime
+) -> datetime | None:
+    """When a source last opened a connection with any other host than these, since then."""
+    return await db.fetchval(
+        """SELECT at FROM ledger
+           WHERE source_address = $1 AND source = $2 AND local <> '' AND host <> ALL ($3::text[]) AND at >= $4
+           ORDER BY at DESC LIMIT 1""",
+        str(source.address), source.name, list(besides), since,
+    )  # fmt: skip
 
 
 def _entry(row: Any) -> LedgerEntry:

@@ -25,7 +25,7 @@ from mooring.grants.repository import (
 )
 from mooring.grants.seen import ServerSeen, look, source_of
 from mooring.grants.service import Grants
-from mooring.grants.sessions import Sessions, attempt_at
+from mooring.grants.sessions import CLIENT_ID, GREETING_S, LOGIN_S, Sessions, attempt_at, ehlo_name, mode_of
 from mooring.grants.settings import (
     CALDAV_PORT,
     IMAP_PORT,
@@ -49,10 +49,15 @@ from mooring.grants.types import (
 )
 from mooring.grants.verify import calendar_attempt, verify_caldav, verify_smtp
 from mooring.grants.ways import Way, way_of, way_to_authenticate
+from mooring.grants.words import SERVER_SAID_MAX, cleaned
 
 __all__ = [
     "CALDAV_PORT",
+    "CLIENT_ID",
+    "GREETING_S",
     "IMAP_PORT",
+    "LOGIN_S",
+    "SERVER_SAID_MAX",
     "SMTP_PORT",
     "Attempt",
     "CalendarServer",
@@ -83,10 +88,13 @@ __all__ = [
     "attempt_at",
     "by_ids",
     "calendar_attempt",
+    "cleaned",
     "clear_landmarks",
+    "ehlo_name",
     "forget_codes",
     "look",
     "mail_domain",
+    "mode_of",
     "parse_settings",
     "require_running",
     "seen",

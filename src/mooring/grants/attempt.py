@@ -1,8 +1,5 @@
 """One piece of work with one server: whatever fails in it is told with its stage, server and source."""
 
-import base64
-import binascii
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,17 +15,10 @@ from mooring.errors import (
     ServerRefused,
 )
 from mooring.grants.ways import Way
+from mooring.grants.words import SERVER_SAID_MAX, cleaned
 
-SERVER_SAID_MAX = 256
-"""Characters of a server's words that are passed on."""
 MESSAGE_MAX = 400
 """Characters of our own sentence, which quotes them."""
-
-_REMOVED = "***"
-"""What stands where a secret stood."""
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
-"""A word that may be Base64 (RFC 4648 §4)."""
 
 _OWN_STAGES = frozenset({Phase.RESOLVE, Phase.CONNECT, Phase.TLS})
 """Phases that are stages by themselves; a failed read or write is a failure of the stage that was under way."""
@@ -114,30 +104,13 @@ class Attempt:
             source=self.source,
             environment=str(self.way.environment.kind),
             traffic=str(self.way.traffic),
-            server_said=self._clean(server_said)[:SERVER_SAID_MAX],
+            server_said=cleaned(server_said, self.secrets)[:SERVER_SAID_MAX],
             refused=refused,
             hint=_next_step(self.way, stage, reason),
         )
 
     def _sentence(self, text: str) -> str:
-        return f"{self._clean(text)[:MESSAGE_MAX].rstrip('. ')}."
-
-    def _clean(self, text: str) -> str:
-        """Without control characters, and without our own secrets."""
-        for secret in filter(None, self.secrets):
-            quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
-            text = text.replace(quoted, _REMOVED).replace(secret, _REMOVED)
-            text = _BASE64.sub(lambda word, secret=secret: _unless_it_holds(secret, word[0]), text)
-        return "".join(c if c.isprintable() else " " for c in text).strip()
-
-
-def _unless_it_holds(secret: str, word: str) -> str:
-    """The word, unless it is Base64 of something with the secret in it, as SASL sends it."""
-    try:
-        decoded = base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
-    except binascii.Error:
-        return word
-    return _REMOVED if secret.encode("utf-8", "replace") in decoded else word
+        return f"{cleaned(text, self.secrets)[:MESSAGE_MAX].rstrip('. ')}."
 
 
 def _list_of(way: Way) -> str:

@@ -106,7 +106,7 @@ class Sessions:
         On a port that says nothing about it, TLS from the first byte is tried first. A server that answers
         in clear is then asked again, for STARTTLS.
         """
-        mode = server.tls or _mode_of(server.port)
+        mode = server.tls or mode_of(server.port)
         if mode is not None:
             return await self._dial(attempt, mode is TlsMode.IMPLICIT), mode
         try:
@@ -133,7 +133,8 @@ def ehlo_name(address: IPAddress) -> str:
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 
-def _mode_of(port: int) -> TlsMode | None:
+def mode_of(port: int) -> TlsMode | None:
+    """How TLS begins on a port that says so; None on any other."""
     if port in _IMPLICIT_PORTS:
         return TlsMode.IMPLICIT
     return TlsMode.STARTTLS if port in _STARTTLS_PORTS else None

@@ -8,7 +8,8 @@ import socket
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
-from mooring.errors import NameNotFound, Phase, SourceUnavailable
+from mooring.errors import IcmpMessage, NameNotFound, NetworkError, Phase, SourceUnavailable
+from mooring.net import icmp
 from mooring.net.errors import phase
 from mooring.net.stream import CHUNK, Endpoint, TcpStream
 
@@ -24,6 +25,10 @@ vanished stays ESTABLISHED for minutes, silent (measured)."""
 
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EPERM})
+
+_REFUSALS = frozenset({(3, 3), (3, 9), (3, 10), (3, 13)})
+_REFUSALS6 = frozenset({(1, 1), (1, 4), (1, 5), (1, 6)})
+"""Type and code of ICMP messages that nothing but a firewall sends in answer to TCP (RFC 792, RFC 1812, RFC 4443)."""
 
 
 class DialledSocket(socket.socket):
@@ -61,8 +66,8 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
         timeout_s: seconds for the handshake.
 
     Raises:
-        SourceUnavailable: ``unplumbed``, ``no_sockets``, ``ports_exhausted`` or ``no_route``: ours.
-        ConnectTimeout, ConnectionRefused, HostUnreachable: theirs.
+        SourceUnavailable: ``unplumbed``, ``no_sockets``, ``ports_exhausted``, ``no_route`` or ``own_firewall``: ours.
+        ConnectTimeout, ConnectionRefused, HostUnreachable: theirs, with the ICMP message that answered, if one did.
     """
     sock = _new_socket(socket.AF_INET6 if ":" in remote.host else socket.AF_INET)
     try:
@@ -72,9 +77,14 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
         await _connect(sock, remote, local, timeout_s)
         if local is not None and ipaddress.ip_address(sock.getsockname()[0]) != local:
             raise SourceUnavailable(f"the connection did not leave from {local}", reason="unplumbed")
+    except NetworkError as e:
+        _explain(e, sock, remote)
+        sock.close()
+        raise
     except BaseException:
         sock.close()
         raise
+    icmp.ignore_icmp(sock)
     return sock
 
 
@@ -138,6 +148,7 @@ def _prepare(sock: DialledSocket) -> None:
     for option, value in KEEPALIVE:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    icmp.listen_for_icmp(sock)
 
 
 def _bind(sock: DialledSocket, local: IPAddress) -> None:
@@ -169,6 +180,32 @@ async def _connect(sock: DialledSocket, remote: Endpoint, local: IPAddress | Non
                     f"this host has no route from {local or 'here'} to {remote.host}", reason="no_route"
                 ) from e
             raise
+
+
+def _explain(error: NetworkError, sock: DialledSocket, remote: Endpoint) -> None:
+    """Tell along what answered the SYN, and how often it was sent again.
+
+    Raises:
+        SourceUnavailable: what answered is a rule of this host's own firewall.
+    """
+    error.retransmits = icmp.retransmits(sock)
+    told = icmp.heard_icmp(sock)
+    if told is None:
+        return
+    error.icmp = told
+    error.detail = f"{error.detail} ({told})".lstrip()
+    if told.sender != remote.host and _is_refusal(told) and is_local(ipaddress.ip_address(told.sender)):
+        sock.close()
+        raise SourceUnavailable(
+            f"a firewall of this host itself stops connections to {remote} ({told})",
+            reason="own_firewall",
+            hint="The operator looks for the rule: nft list ruleset.",
+        ) from error
+
+
+def _is_refusal(told: IcmpMessage) -> bool:
+    """Whether somebody decided it, rather than a next hop that does not answer, which our own host tells as well."""
+    return (told.type, told.code) in (_REFUSALS6 if ":" in told.sender else _REFUSALS)
 
 
 def _has_route(remote: Endpoint, local: IPAddress | None) -> bool:

@@ -28,6 +28,8 @@ _TIMEOUTS: dict[Phase, type[NetworkError]] = {
     Phase.WRITE: WriteTimeout,
 }
 _UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ENOPROTOOPT})
+_TLS_RECORDS = frozenset({20, 21, 22, 23})
+"""What a peer that speaks TLS can begin with (RFC 8446 §5.1)."""
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY, socket.EAI_SERVICE})
 """What the resolver knows for sure. All else (no answer, no memory, no free descriptor) says nothing of the name."""
 
@@ -89,6 +91,13 @@ def _resolver(error: socket.gaierror, peer: str) -> NetworkError:
 
 def _tls(error: OSError | EOFError, peer: str) -> TLSFailed:
     """Certificate, wrong protocol, alert and silence are four different stories."""
+    heard: bytes = getattr(error, "heard", b"")
+    told = _tls_story(error, peer, is_tls=not heard or heard[0] in _TLS_RECORDS)
+    told.certificate, told.heard = getattr(error, "certificate", b""), heard
+    return told
+
+
+def _tls_story(error: OSError | EOFError, peer: str, *, is_tls: bool) -> TLSFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
         return TLSFailed(
             f"the certificate of {peer} does not verify: {error.verify_message}",
@@ -97,7 +106,7 @@ def _tls(error: OSError | EOFError, peer: str) -> TLSFailed:
         )
     if isinstance(error, ssl.SSLError):
         name = (error.reason or "").upper()
-        if name in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+        if not is_tls or name in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
             return TLSFailed(f"{peer} does not speak TLS on this port", reason="not_tls", detail=name)
         if "UNEXPECTED_EOF" in name or isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError):
             return TLSFailed(f"{peer} closed the connection during the TLS handshake", reason="closed", detail=name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mooring.errors import Phase
+from mooring.net import icmp
 from mooring.net.errors import phase
 from mooring.net.tls import client_context
 
@@ -83,7 +84,7 @@ class Stream(Protocol):
 class TcpStream:
     """A Stream over asyncio's own transport."""
 
-    __slots__ = ("_host", "_local", "_peer", "_reader", "_writer")
+    __slots__ = ("_host", "_local", "_peer", "_reader", "_unread", "_writer")
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class TcpStream:
         self._host = host
         self._local = local
         self._peer = peer
+        self._unread = b""
 
     @property
     def local(self) -> Endpoint:
@@ -120,7 +122,17 @@ class TcpStream:
     @property
     def finished(self) -> bool:
         """Whether the peer has closed its side and everything it sent was read."""
-        return self._reader.at_eof()
+        return not self._unread and self._reader.at_eof()
+
+    @property
+    def rtt_ms(self) -> float:
+        """The kernel's estimate of a round trip to the other end of the connection; of a proxy, to that."""
+        return icmp.rtt_ms(self._writer.get_extra_info("socket"))
+
+    @property
+    def retransmits(self) -> int:
+        """Segments that were sent again; on a connection that was opened just now, SYNs."""
+        return icmp.retransmits(self._writer.get_extra_info("socket"))
 
     @property
     def tls(self) -> ssl.SSLObject | None:
@@ -133,9 +145,17 @@ class TcpStream:
         return None if self.tls is None else self.tls.getpeercert(binary_form=True)
 
     async def receive(self, *, timeout_s: float | None = None) -> bytes:
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
         with phase(Phase.READ, f"{self._host}:{self._peer.port}"):
             async with asyncio.timeout(timeout_s):
                 return await self._reader.read(CHUNK)
+
+    async def peek(self, *, timeout_s: float | None = None) -> bytes:
+        """What the next ``receive`` will give; raises what that raises."""
+        self._unread = await self.receive(timeout_s=timeout_s)
+        return self._unread
 
     async def send(self, data: bytes, *, timeout_s: float | None = None) -> None:
         with phase(Phase.WRITE, f"{self._host}:{self._peer.port}"):
@@ -165,5 +185,6 @@ class TcpStream:
         self._writer.transport.abort()
 
     def _discard_clear_bytes(self) -> None:
+        self._unread = b""
         buffer: bytearray = getattr(self._reader, "_buffer")  # noqa: B009 - no public way to drop it
         buffer.clear()

@@ -14,9 +14,12 @@ from mooring.protocols.caldav.errors import (
     ResponseTooLarge,
     SyncTokenInvalid,
 )
+from mooring.protocols.caldav.exchange import Answer
 from mooring.protocols.caldav.types import CalendarHome, CalendarInfo, CalendarObject, FetchedObjects, SyncChanges
+from mooring.protocols.caldav.visitor import Visitor
 
 __all__ = [
+    "Answer",
     "CalDavClient",
     "CalendarHome",
     "CalendarInfo",
@@ -29,4 +32,5 @@ __all__ = [
     "ResponseTooLarge",
     "SyncChanges",
     "SyncTokenInvalid",
+    "Visitor",
 ]

@@ -59,6 +59,7 @@ class Answer:
         status: HTTP status code, and phrase the words beside it.
         challenges: the ``WWW-Authenticate`` headers.
         location: where a redirect points, or "".
+        offers: what the ``DAV`` header lists (RFC 4918 §10.1).
     """
 
     url: httpx.URL
@@ -67,6 +68,7 @@ class Answer:
     challenges: tuple[str, ...]
     location: str
     body: bytes
+    offers: tuple[str, ...] = ()
 
     @property
     def wants_digest(self) -> bool:
@@ -76,17 +78,19 @@ class Answer:
 
 
 class Exchange:
-    """Requests to one site with one user's credentials.
+    """Requests to one site with one user's credentials, or with nobody's.
 
     Args:
         http: leaves by the right exit; its own cookies, credentials and redirects are not used.
         origin: the place the credentials are for; they go to nothing outside its registrable domain.
+        username: "" with an empty password for nobody.
     """
 
     __slots__ = (
         "_allow_clear",
         "_auth",
         "_http",
+        "_is_nobody",
         "_max_bytes",
         "_password",
         "_secrets",
@@ -114,7 +118,8 @@ class Exchange:
         blob = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._secrets = (blob, password) if len(password) >= SHORTEST_SECRET else (blob,)
         self._password = password
-        self._auth: httpx.Auth = httpx.BasicAuth(username, password)
+        self._is_nobody = not (username or password)
+        self._auth: httpx.Auth = httpx.Auth() if self._is_nobody else httpx.BasicAuth(username, password)
         self._allow_clear = allow_clear
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
@@ -145,8 +150,7 @@ class Exchange:
             RedirectRefused, NotEncrypted, NetworkError, RemoteProtocolError.
         """
         for _ in range(_MAX_REDIRECTS + 1):
-            self._require_permitted(url)
-            answer = await self._authenticated(method, url, body, depth)
+            answer = await self.once(method, url, body, depth=depth)
             if answer.status not in _REDIRECTS:
                 return answer
             if not answer.location:
@@ -156,6 +160,11 @@ class Exchange:
                 raise RedirectRefused(f"{url.host} redirects from https to http", target=_shown(target))
             url = target
         raise RemoteProtocolError(f"{url.host} redirects in a circle")
+
+    async def once(self, method: str, url: httpx.URL, body: bytes, *, depth: str) -> Answer:
+        """As ``request``, but a redirect is an answer as well."""
+        self._require_permitted(url)
+        return await self._authenticated(method, url, body, depth)
 
     def refuse(self, answer: Answer) -> Never:
         """Raise what this answer, which is not the one hoped for, means."""
@@ -183,7 +192,7 @@ class Exchange:
 
     async def _authenticated(self, method: str, url: httpx.URL, body: bytes, depth: str) -> Answer:
         answer = await self._drive(self._build(method, url, body, depth))
-        if answer.wants_digest and not isinstance(self._auth, httpx.DigestAuth):
+        if answer.wants_digest and not self._is_nobody and not isinstance(self._auth, httpx.DigestAuth):
             self._auth = httpx.DigestAuth(self._username, self._password)
             answer = await self._drive(self._build(method, url, body, depth))
         return answer
@@ -226,6 +235,7 @@ class Exchange:
             challenges=tuple(headers.get_list("www-authenticate")),
             location=headers.get("location", ""),
             body=body,
+            offers=tuple(word.strip() for line in headers.get_list("dav") for word in line.split(",") if word.strip()),
         )
         return answer, response
 
