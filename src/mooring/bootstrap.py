@@ -16,6 +16,16 @@ from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
+from mooring.diagnosis import (
+    Carrying,
+    Diagnoses,
+    DiagnosisPolicy,
+    Followers,
+    Means,
+    guessing,
+    scopes_of,
+)
+from mooring.diagnosis.standin import investigate, look_up
 from mooring.egress import (
     Berths,
     Dialer,
@@ -81,6 +91,7 @@ class Installation:
     allowlist: Allowlist
     webhooks: Webhooks
     feed: Feed
+    diagnoses: Diagnoses
 
     def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
         """This process's share of the connections; who has none is not counted, and uses as many as people have."""
@@ -208,6 +219,7 @@ async def _build(
     mailbox = Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
+    grants = Grants(db, objects, keys, sessions, applications, placements, clock)
     return Installation(
         config=config,
         clock=clock,
@@ -222,7 +234,7 @@ async def _build(
         operators=Operators(db, applications, clock, Passwords()),
         keys=keys,
         sessions=sessions,
-        grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        grants=grants,
         tokens=Tokens(db),
         placements=placements,
         feature=Feature(
@@ -237,7 +249,26 @@ async def _build(
         allowlist=allowlist,
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
+        diagnoses=_diagnoses(config, db, vault, grants, keys, policy),
     )
+
+
+def _diagnoses(
+    config: Config, db: Database, vault: Vault, grants: Grants, keys: Keys, policy: DialerPolicy
+) -> Diagnoses:
+    followers = Followers(db)
+    carrying = Carrying(
+        db,
+        vault,
+        grants,
+        keys,
+        followers,
+        Means(investigate, guessing(look_up)),
+        scopes=scopes_of(policy.pools, config.egress.pools),
+        lease=config.lease,
+    )
+    decided = DiagnosisPolicy(config.egress.pools, policy.allow, policy.forbidden)
+    return Diagnoses(db, vault, grants, decided, look_up, followers, carrying)
 
 
 async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:
