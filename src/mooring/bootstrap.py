@@ -16,6 +16,21 @@ from mooring.applications import Applications, any_application
 from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
+from mooring.diagnosis import (
+    Carrying,
+    Diagnoses,
+    DiagnosisPolicy,
+    Exit,
+    Followers,
+    Means,
+    NetworkProber,
+    Question,
+    Runner,
+    exits_for,
+    guessing,
+    scopes_of,
+)
+from mooring.diagnosis.standin import Unlimited
 from mooring.egress import (
     Berths,
     Dialer,
@@ -81,6 +96,7 @@ class Installation:
     allowlist: Allowlist
     webhooks: Webhooks
     feed: Feed
+    diagnoses: Diagnoses
 
     def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
         """This process's share of the connections; who has none is not counted, and uses as many as people have."""
@@ -208,6 +224,7 @@ async def _build(
     mailbox = Mailbox(reader, LiveReader(sessions, keys, clock), keys, clock)
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
+    grants = Grants(db, objects, keys, sessions, applications, placements, clock)
     return Installation(
         config=config,
         clock=clock,
@@ -222,7 +239,7 @@ async def _build(
         operators=Operators(db, applications, clock, Passwords()),
         keys=keys,
         sessions=sessions,
-        grants=Grants(db, objects, keys, sessions, applications, placements, clock),
+        grants=grants,
         tokens=Tokens(db),
         placements=placements,
         feature=Feature(
@@ -237,7 +254,41 @@ async def _build(
         allowlist=allowlist,
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
+        diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy),
     )
+
+
+def _diagnoses(
+    config: Config,
+    db: Database,
+    vault: Vault,
+    grants: Grants,
+    keys: Keys,
+    dialer: Dialer,
+    ledger: Ledger,
+    clock: Clock,
+    policy: DialerPolicy,
+) -> Diagnoses:
+    followers = Followers(db)
+    prober = NetworkProber(dialer, ledger, clock, policy.pools)
+    gentle = Unlimited()
+
+    def exits(question: Question) -> Sequence[Exit]:
+        return exits_for(policy.pools, question.generation, question.region, True)
+
+    runner = Runner(prober, gentle, gentle, exits, clock)
+    carrying = Carrying(
+        db,
+        vault,
+        grants,
+        keys,
+        followers,
+        Means(runner.run, guessing(prober.look_up)),
+        scopes=scopes_of(policy.pools, config.egress.pools),
+        lease=config.lease,
+    )
+    decided = DiagnosisPolicy(config.egress.pools, policy.allow, policy.forbidden)
+    return Diagnoses(db, vault, grants, decided, prober.look_up, followers, carrying)
 
 
 async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:

@@ -55,10 +55,21 @@ async def owner_of(request: Req) -> Application:
         Unauthorized.
         RateLimited.
     """
+    application = await uncounted_owner_of(request)
+    limits_of(request).take(Limit.APPLICATION, application.id)
+    return application
+
+
+async def uncounted_owner_of(request: Req) -> Application:
+    """As ``owner_of``, for a route that counts by a limit of its own.
+
+    Raises:
+        Unauthorized.
+    """
     client_id = request.query_params.get("client_id")
     if client_id is None:
-        return await application_of(request)
-    return await v2_application(request, client_id, _authorization(request).secret)
+        return await _v3_application(request)
+    return await _v2_application(request, client_id, _authorization(request).secret)
 
 
 async def grant_of(request: Req) -> Grant:
@@ -133,8 +144,7 @@ async def v2_application(request: Req, client_id: str, secret: str) -> Applicati
         Unauthorized.
         RateLimited.
     """
-    application = await recognised(request, services_of(request).applications.by_client_secret, client_id, secret)
-    _require_v2(application)
+    application = await _v2_application(request, client_id, secret)
     limits_of(request).take(Limit.APPLICATION, application.id)
     return application
 
@@ -201,6 +211,12 @@ async def recognised(request: Req, find: Callable[..., Awaitable[T]], *shown: st
 def _require_v2(application: Application) -> None:
     if application.generation is not Generation.V2:
         raise Unauthorized("This client id and secret belong to no v2 application.")
+
+
+async def _v2_application(request: Req, client_id: str, secret: str) -> Application:
+    application = await recognised(request, services_of(request).applications.by_client_secret, client_id, secret)
+    _require_v2(application)
+    return application
 
 
 async def _v3_application(request: Req) -> Application:

@@ -31,6 +31,10 @@ class Limit(StrEnum):
     MULTIPART = "messages in multipart for this account"
     #: attempts to connect an account, and test events, which dial whatever the caller names
     CONNECT = "attempts of this application to connect"
+    #: diagnoses that are asked for
+    DIAGNOSES = "diagnoses of this application"
+    #: reading and following one diagnosis
+    DIAGNOSIS = "requests for this diagnosis"
     #: logins that failed, of one user of one domain by one application
     LOGIN = "failed logins of this user"
     #: keys, secrets and tokens that nobody has, from one address
@@ -42,6 +46,9 @@ RATES = {
     Limit.GRANT: Rate(200, 1, burst=400),
     Limit.MULTIPART: Rate(10, 1, burst=20),
     Limit.CONNECT: Rate(10, 1, burst=20),
+    # Each costs some dozen connections. Whoever checks a customer's whole list of servers begins with all of them.
+    Limit.DIAGNOSES: Rate(120, 60, burst=200),
+    Limit.DIAGNOSIS: Rate(10, 1, burst=20),
     # A person who mistypes has five tries, and a mail server's own lock (mostly after ten) is not set off by us.
     # Whoever guesses has 7,200 a day. What succeeds, or fails before the login, costs nothing.
     Limit.LOGIN: Rate(5, 60, burst=5),

@@ -1,6 +1,6 @@
 """What the doors call: the services, as far as a door uses them. The bootstrap fills this in; tests pass fakes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ from mooring.applications import Application, Changes, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.config import Kind, MigrationMode
+from mooring.diagnosis import Ask, Diagnosis, Told
 from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType
 from mooring.events import Recorded as Fact
@@ -189,6 +190,17 @@ class WebhookService(Protocol):
     async def backlog(self) -> Backlog: ...
 
 
+class DiagnosisService(Protocol):
+    """Whether a server needs static addresses, and how that is known."""
+
+    async def ask(self, application: Application, ask: Ask, /) -> Diagnosis: ...
+    async def find(self, application: Application, diagnosis_id: str, /, *, wait_s: float = 0.0) -> Diagnosis: ...
+    async def list(
+        self, application: Application, /, *, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Diagnosis]: ...
+    def follow(self, diagnosis_id: str, /, *, after: int = 0) -> AsyncGenerator[Told | None]: ...
+
+
 class FactReader(Protocol):
     """What happened to a grant, behind a sequence, in order."""
 
@@ -218,6 +230,7 @@ class Services:
     ledger: LedgerService
     webhooks: WebhookService
     facts: FactReader
+    diagnoses: DiagnosisService
     guard: Callable[[], GuardState]
     berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock

@@ -69,11 +69,15 @@ async def serve(
         )
         async with installation.shares(Part.PEOPLE, environments).held():
             serving = asyncio.create_task(server.serve())
+            diagnosing = asyncio.create_task(installation.diagnoses.run())
             stopped = asyncio.create_task(until_stopped(supervised=supervised))
-            await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, stopped, diagnosing}, return_when=asyncio.FIRST_COMPLETED)
             stopping.set()
             server.should_exit = True
+            diagnosing.cancel()
             await serving
+            with contextlib.suppress(asyncio.CancelledError):
+                await diagnosing
 
 
 class _Side:
@@ -121,6 +125,7 @@ def services_of(installation: Installation) -> Services:
         ledger=installation.ledger,
         webhooks=installation.webhooks,
         facts=installation.facts,
+        diagnoses=installation.diagnoses,
         guard=installation.guard.read,
         berths=installation.berth_counts,
         clock=installation.clock,

@@ -2,5 +2,81 @@
 
 Probes gather evidence, each one pair of source and server address through one protocol, stage by stage. The verdict is
 a pure function of the evidence: a table that a person can read (``table.py``). Start at ``types.py`` for the words,
-then ``runner.py`` for how a diagnosis goes.
+then ``runner.py`` for how a diagnosis goes, and ``service.py`` for how one is asked for and followed.
 """
+
+from mooring.diagnosis.carrying import Carrying, Means
+from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
+from mooring.diagnosis.following import Followers
+from mooring.diagnosis.guessing import guessing
+from mooring.diagnosis.interfaces import Tell
+from mooring.diagnosis.prober import NetworkProber
+from mooring.diagnosis.question import Ask, Asker
+from mooring.diagnosis.records import Diagnosis, State, Told
+from mooring.diagnosis.repository.diagnoses import forget_diagnoses
+from mooring.diagnosis.runner import Runner
+from mooring.diagnosis.service import Diagnoses, DiagnosisPolicy
+from mooring.diagnosis.types import (
+    Began,
+    Code,
+    Concluded,
+    Controlled,
+    Evidence,
+    Exit,
+    LookedUp,
+    Observation,
+    Observed,
+    Outcome,
+    Passed,
+    Progress,
+    Question,
+    Reader,
+    Secrets,
+    Service,
+    Stage,
+    Vantage,
+    Verdict,
+)
+from mooring.diagnosis.views import DiagnosisView, view_of
+
+__all__ = [
+    "Ask",
+    "Asker",
+    "Began",
+    "Carrying",
+    "Code",
+    "Concluded",
+    "Controlled",
+    "Diagnoses",
+    "Diagnosis",
+    "DiagnosisPolicy",
+    "DiagnosisView",
+    "Evidence",
+    "Exit",
+    "Followers",
+    "LookedUp",
+    "Means",
+    "NetworkProber",
+    "Observation",
+    "Observed",
+    "Outcome",
+    "Passed",
+    "Progress",
+    "Question",
+    "Reader",
+    "Runner",
+    "Secrets",
+    "Service",
+    "Stage",
+    "State",
+    "Tell",
+    "Told",
+    "Vantage",
+    "Verdict",
+    "exits_for",
+    "forget_diagnoses",
+    "guessing",
+    "scopes_of",
+    "vantage_of",
+    "view_of",
+]

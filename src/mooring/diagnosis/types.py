@@ -117,6 +117,7 @@ class Target(msgspec.Struct, frozen=True):
         tls: None: by the port, and found out where the port does not say.
         username: "" where no credentials are given.
         path: of CalDAV, where discovery starts; "" for the well-known place.
+        is_usual_port: nobody named the port, so another usual one of the service is as good an answer.
     """
 
     service: Service
@@ -125,6 +126,7 @@ class Target(msgspec.Struct, frozen=True):
     tls: TlsMode | None = None
     username: str = ""
     path: str = ""
+    is_usual_port: bool = False
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""A conclusion in plain words, for four readers: facts are filled into the sentences of ``phrases.toml``."""
+"""A conclusion in plain words, for four readers: facts are filled into the sentences of ``sentences.toml``."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from mooring.diagnosis.types import Code, Evidence, Finding, Observation, Reader
 LOG_LINES = 6
 """Connections that the administrator is given to look for in the firewall's log."""
 
-PHRASES = tomllib.loads(files("mooring.diagnosis").joinpath("phrases.toml").read_text("utf-8"))
+SENTENCES = tomllib.loads(files("mooring.diagnosis").joinpath("sentences.toml").read_text("utf-8"))
 """By conclusion: a summary, and next steps for each reader; and the caveats."""
 
 _FACT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
@@ -22,20 +22,20 @@ _NAMES = {Service.IMAP: "IMAP", Service.SMTP: "SMTP submission", Service.CALDAV:
 def verdict_of(evidence: Evidence, conclusion: Conclusion) -> Verdict:
     """The verdict that is told."""
     finding = conclusion.finding
-    phrases = PHRASES[finding.code]
+    sentences = SENTENCES[finding.code]
     facts = _facts(evidence, finding)
-    steps = {reader: _filled(phrases[reader], facts) for reader in Reader}
+    steps = {reader: _filled(sentences[reader], facts) for reader in Reader}
     steps[Reader.MAIL_ADMINISTRATOR] += _for_the_log(evidence, finding)
     steps[Reader.SUPPORT] += _others(conclusion)
     return Verdict(
         code=finding.code,
         confidence=finding.confidence,
-        summary=" ".join(_filled(phrases["summary"], facts)),
+        summary=" ".join(_filled(sentences["summary"], facts)),
         next_steps=steps,
         row=finding.row,
         proof=finding.proof,
         findings=conclusion.findings,
-        caveats=tuple(PHRASES["caveats"][name] for name in conclusion.caveats),
+        caveats=tuple(SENTENCES["caveats"][name] for name in conclusion.caveats),
         servers=tuple(finding.facts.get("servers", ())),
     )
 

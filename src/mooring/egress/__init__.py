@@ -38,6 +38,7 @@ from mooring.egress.repository import (
 from mooring.egress.routes import kind_for
 from mooring.egress.shares import Part, Shares, part_of
 from mooring.egress.stream import DialledStream
+from mooring.egress.targets import Judgement, judge
 from mooring.egress.types import Caller, Dial, LedgerEntry, Outcome, Route, Traffic
 from mooring.egress.watch import GuardFile, known_state, watch
 
@@ -53,6 +54,7 @@ __all__ = [
     "GuardFile",
     "GuardMode",
     "GuardState",
+    "Judgement",
     "Leak",
     "Ledger",
     "LedgerEntry",
@@ -79,6 +81,7 @@ __all__ = [
     "host_addresses",
     "http_client",
     "http_over",
+    "judge",
     "keep_source",
     "kind_for",
     "known_state",

@@ -27,6 +27,21 @@ MAX_EMAIL = 512
 
 _suffixes = PublicSuffixList()
 
+
+class SomeSettings(msgspec.Struct, frozen=True):
+    """What is known of an account where not everything has to be: a server that is not named is None.
+
+    Attributes:
+        email: "" where it was not said.
+    """
+
+    email: str
+    imap: Server | None
+    smtp: Server | None
+    caldav: CalendarServer | None
+    credentials: Credentials
+
+
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
 """Hosts that resolvers take for an address, however it is spelt (WHATWG URL, "ends in a number"): no domain at all."""
 
@@ -37,23 +52,40 @@ def parse_settings(raw: dict[str, Any]) -> tuple[str, Settings, Credentials]:
     Raises:
         InvalidRequest: naming the key that is missing or wrong; its value only where it is no secret.
     """
-    imap = Server(
-        host=_host(raw, "imap_host"),
-        port=_port(raw, "imap_port", IMAP_PORT),
-        username=_text(raw, "imap_username"),
-        tls=_tls(raw, "imap_tls"),
-    )
+    imap = _imap(raw, _text(raw, "imap_username"))
     password = _text(raw, "imap_password")
-    smtp = _smtp(raw, imap)
-    caldav = _caldav(raw, imap)
+    smtp = _smtp(raw, imap.username)
+    caldav = _caldav(raw, imap.username)
     email = _optional(raw, "email") or (imap.username if "@" in imap.username else f"{imap.username}@{imap.host}")
     return (
-        _email(email),
+        parse_email(email, "settings.email"),
         Settings(imap=imap, smtp=smtp, caldav=caldav),
         Credentials(
             imap_password=password,
             smtp_password=_optional(raw, "smtp_password") or (password if smtp else ""),
             caldav_password=_optional(raw, "caldav_password") or (password if caldav else ""),
+        ),
+    )
+
+
+def parse_some(raw: dict[str, Any]) -> SomeSettings:
+    """As ``parse_settings``, of whatever is there: a part that is left out is no mistake.
+
+    Raises:
+        InvalidRequest: naming the key that is wrong.
+    """
+    email = _optional(raw, "email")
+    username = _optional(raw, "imap_username") or email
+    password = _optional(raw, "imap_password")
+    return SomeSettings(
+        email=parse_email(email, "settings.email") if email else "",
+        imap=_imap(raw, username) if _optional(raw, "imap_host") else None,
+        smtp=_smtp(raw, username),
+        caldav=_caldav(raw, username),
+        credentials=Credentials(
+            imap_password=password,
+            smtp_password=_optional(raw, "smtp_password") or password,
+            caldav_password=_optional(raw, "caldav_password") or password,
         ),
     )
 
@@ -114,6 +146,49 @@ def require_passwords(grant: Grant, settings: Settings, changes: dict[str, Any])
             )
 
 
+def parse_host(written: str, key: str, port_key: str) -> str:
+    """A host name or address in its canonical spelling.
+
+    Args:
+        key, port_key: what the host, and a port, are called where they were written.
+
+    Raises:
+        InvalidRequest: it is none; a URL, an e-mail address or a port in it is said to be one.
+    """
+    text = written.strip().rstrip(".")
+    if "://" in text or "/" in text:
+        raise InvalidRequest(f"{key} is a URL; write the host name alone, such as mail.example.com.")
+    if "@" in text:
+        raise InvalidRequest(f"{key} is an e-mail address; write the server's name, such as mail.example.com.")
+    host = _address(text) or text
+    if host.count(":") == 1 or "]:" in host:
+        raise InvalidRequest(f"{key} holds a port; write it as {port_key}.")
+    if not host or any(c in "[]" or c.isspace() or not c.isprintable() for c in host):
+        raise InvalidRequest(f"{key} is not a host name.")
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except idna.IDNAError as e:
+            raise InvalidRequest(f"{key} is not a host name: {e}.") from e
+    if len(host) > MAX_HOST or any(len(label) > 63 for label in host.split(".")):
+        raise InvalidRequest(f"{key} is longer than a host name can be.")
+    return host.lower()
+
+
+def parse_email(text: str, key: str) -> str:
+    """An e-mail address in small letters.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    local, at, domain = text.strip().rpartition("@")
+    if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in text.strip()):
+        raise InvalidRequest(f"{key} is not an e-mail address.")
+    if len(text) > MAX_EMAIL:
+        raise InvalidRequest(f"{key} has more than {MAX_EMAIL} characters.")
+    return f"{local}@{domain}".lower()
+
+
 def mail_domain(host: str) -> str:
     """The registrable domain of a mail host; the host itself where there is none (an address, ``localhost``)."""
     name = host.lower().rstrip(".")
@@ -138,18 +213,27 @@ def is_own_login(email: str, username: str) -> bool:
     return username.lower() in {email.lower(), email.lower().rpartition("@")[0]}
 
 
-def _smtp(raw: dict[str, Any], imap: Server) -> Server | None:
+def _imap(raw: dict[str, Any], username: str) -> Server:
+    return Server(
+        host=_host(raw, "imap_host"),
+        port=_port(raw, "imap_port", IMAP_PORT),
+        username=username,
+        tls=_tls(raw, "imap_tls"),
+    )
+
+
+def _smtp(raw: dict[str, Any], username: str) -> Server | None:
     if not _optional(raw, "smtp_host"):
         return None
     return Server(
         host=_host(raw, "smtp_host"),
         port=_port(raw, "smtp_port", SMTP_PORT),
-        username=_optional(raw, "smtp_username") or imap.username,
+        username=_optional(raw, "smtp_username") or username,
         tls=_tls(raw, "smtp_tls"),
     )
 
 
-def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
+def _caldav(raw: dict[str, Any], username: str) -> CalendarServer | None:
     url = _optional(raw, "caldav_url")
     if not url and _optional(raw, "caldav_host"):
         port = _port(raw, "caldav_port", CALDAV_PORT)
@@ -158,7 +242,7 @@ def _caldav(raw: dict[str, Any], imap: Server) -> CalendarServer | None:
     if not url:
         return None
     _check_calendar_url(url)
-    return CalendarServer(url=url, username=_optional(raw, "caldav_username") or imap.username)
+    return CalendarServer(url=url, username=_optional(raw, "caldav_username") or username)
 
 
 def _smtp_host(settings: Settings) -> str:
@@ -197,25 +281,7 @@ def _optional(raw: dict[str, Any], key: str) -> str:
 
 
 def _host(raw: dict[str, Any], key: str) -> str:
-    """A host name or address; a URL, an e-mail address or a port in it is said to be one."""
-    text = _text(raw, key).strip().rstrip(".")
-    if "://" in text or "/" in text:
-        raise InvalidRequest(f"settings.{key} is a URL; write the host name alone, such as mail.example.com.")
-    if "@" in text:
-        raise InvalidRequest(f"settings.{key} is an e-mail address; write the server's name, such as mail.example.com.")
-    host = _address(text) or text
-    if host.count(":") == 1 or "]:" in host:
-        raise InvalidRequest(f"settings.{key} holds a port; write it as {key.replace('_host', '_port')}.")
-    if not host or any(c in "[]" or c.isspace() or not c.isprintable() for c in host):
-        raise InvalidRequest(f"settings.{key} is not a host name.")
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode()
-        except idna.IDNAError as e:
-            raise InvalidRequest(f"settings.{key} is not a host name: {e}.") from e
-    if len(host) > MAX_HOST or any(len(label) > 63 for label in host.split(".")):
-        raise InvalidRequest(f"settings.{key} is longer than a host name can be.")
-    return host.lower()
+    return parse_host(_text(raw, key), f"settings.{key}", f"settings.{key.replace('_host', '_port')}")
 
 
 def _address(text: str) -> str:
@@ -252,12 +318,3 @@ def _tls(raw: dict[str, Any], key: str) -> TlsMode | None:
         return TlsMode(value)
     except ValueError as e:
         raise InvalidRequest(f"settings.{key} must be one of: {', '.join(TlsMode)}.") from e
-
-
-def _email(text: str) -> str:
-    local, at, domain = text.strip().rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in text.strip()):
-        raise InvalidRequest("settings.email is not an e-mail address.")
-    if len(text) > MAX_EMAIL:
-        raise InvalidRequest(f"settings.email has more than {MAX_EMAIL} characters.")
-    return f"{local}@{domain}".lower()

@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 
 from mooring.bootstrap import Installation
+from mooring.diagnosis import forget_diagnoses
 from mooring.egress import forget_sources
 from mooring.errors import MooringError
 from mooring.events import forget_facts
@@ -37,6 +38,7 @@ def chores_of(installation: Installation) -> list[Chore]:
         ("holders", partial(forget_dead, db)),
         ("facts", partial(forget_facts, db)),
         ("deliveries", partial(forget_deliveries, db)),
+        ("diagnoses", partial(forget_diagnoses, db)),
     ]
 
 

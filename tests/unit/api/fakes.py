@@ -21,6 +21,7 @@ from mooring.mail import (
     Page,
 )
 from mooring.send import Submission
+from tests.unit.api.fake_diagnoses import FakeDiagnoses
 from tests.unit.api.fake_feature import FakeFeature
 from tests.unit.api.fake_guard import FakeGuard
 from tests.unit.api.fake_offsets import FakeOffsets
@@ -320,6 +321,7 @@ class World:
     allowlist: FakeAllowlist = field(default_factory=FakeAllowlist)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
+    diagnoses: FakeDiagnoses = field(default_factory=FakeDiagnoses)
     guard: FakeGuard = field(default_factory=FakeGuard)
     is_ready: Callable[[], bool] = lambda: True
 
@@ -347,6 +349,7 @@ class World:
             ledger=self.ledger,
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
+            diagnoses=self.diagnoses,
             guard=self.guard,
             berths=self.guard.berths,
             clock=SystemClock(),

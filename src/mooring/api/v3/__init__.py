@@ -9,6 +9,7 @@ from mooring.api.v3 import (
     connect,
     connections,
     deliveries,
+    diagnoses,
     events,
     folders,
     grants,
@@ -34,6 +35,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *connections.ROUTES,
     *webhooks.ROUTES,
     *deliveries.ROUTES,
+    *diagnoses.ROUTES,
 )
 
 __all__ = ["ROUTES"]

@@ -1,0 +1,1 @@
+"""The tables of diagnoses. All times are the database's own."""
