@@ -55,6 +55,8 @@ class Dovecot:
         capability: what the server claims instead of all that it can, to play a poorer one.
         plaintext: whether it accepts a password without TLS.
         hibernate_s: idle sessions are parked after so many seconds; 0 never.
+        extra: more configuration, which stands over the usual one.
+        within: the words of a command that starts it, such as one that gives it files of its own.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Dovecot:
         capability: str = "",
         plaintext: bool = False,
         hibernate_s: int = 0,
+        extra: str = "",
+        within: Sequence[str] = (),
     ) -> None:
         self._folder = folder
         self._users: dict[str, User] = {}
@@ -90,10 +94,11 @@ class Dovecot:
                 plaintext=plaintext,
                 hibernate_s=hibernate_s,
             )
+            + extra
         )
         self.server = Server(
             "dovecot",
-            [program("dovecot", package="dovecot-core"), "-F", "-c", str(self._file)],
+            [*within, program("dovecot", package="dovecot-core"), "-F", "-c", str(self._file)],
             ready=r"starting up for",
             namespace=SERVERS,
         )

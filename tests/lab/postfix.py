@@ -35,6 +35,7 @@ class Postfix:
     Args:
         named: certificates that are shown for a server name instead of the usual one.
         domains: whose mail is delivered here; mail for any other is refused at RCPT, as there is no way out.
+        services: more lines of master.cf.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Postfix:
         addresses: Sequence[str] = (at.SERVER, at.SERVER6, at.SERVER_PUBLIC),
         named: Mapping[str, Certificate] | None = None,
         domains: Sequence[str] = ("lab.test",),
+        services: str = "",
     ) -> None:
         self._postfix = program("postfix", package="postfix")
         self._postmap = program("postmap", package="postfix")
@@ -57,7 +59,7 @@ class Postfix:
             (folder / name).mkdir(exist_ok=True)
         shutil.chown(folder / "data", "postfix")
         (self._conf / "main.cf").write_text(main(folder, certificate, dovecot, addresses=addresses, domains=domains))
-        (self._conf / "master.cf").write_text(MASTER)
+        (self._conf / "master.cf").write_text(MASTER + services)
         self._write_names(named or {})
         self._refused: dict[str, str] = {}
         self._write_recipients()

@@ -1,0 +1,190 @@
+"""The servers of all situations: as few as can be, on as many addresses as there are situations."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.lab import proxies
+from tests.lab.certificates import Authority, Certificate
+from tests.lab.dovecot import Dovecot, User
+from tests.lab.namespaces import SERVERS
+from tests.lab.postfix import Postfix
+from tests.lab.processes import Server
+from tests.lab.radicale import Radicale
+from tests.lab.situations import sources
+from tests.lab.situations.haproxy import Front, haproxy
+from tests.lab.situations.nginx import Site, nginx
+from tests.lab.situations.postfix_services import services
+from tests.lab.situations.types import Dav, Imap, Situation, Smtp
+
+#: Where the Dovecot and the Radicale that serve most of them can always be reached.
+_PLAIN = (sources.CONTROL, sources.CONTROL6)
+
+_HAPROXY = {Imap.HAPROXY_REJECTS, Imap.HAPROXY_HOLDS, Imap.HAPROXY_EMPTY, Imap.SWAPPED}
+
+_TCP_WRAPPERS = """
+login_access_sockets = tcpwrap
+service tcpwrap {
+  unix_listener login/tcpwrap {
+    group = $default_login_user
+    mode = 0600
+    user = $default_login_user
+  }
+}
+"""
+
+Start = Callable[[Server], None]
+
+
+class Farm:
+    """Starts what the situations need.
+
+    Args:
+        addresses: of each situation, by its name.
+        start: starts a server, and ends it with the laboratory.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        authority: Authority,
+        situations: Sequence[Situation],
+        addresses: dict[str, tuple[str, ...]],
+        start: Start,
+    ) -> None:
+        self._root = root
+        self._authority = authority
+        self._situations = situations
+        self._addresses = addresses
+        self._start = start
+        names = [situation.host for situation in situations if not situation.certificate]
+        everywhere = [address for found in addresses.values() for address in found]
+        self._certificate = authority.good(["control.test", *names, *_PLAIN, *everywhere], label="situations")
+
+    def start(self, passwords: dict[str, str]) -> None:
+        """Start everything.
+
+        Args:
+            passwords: of each situation's user, by the situation's name.
+        """
+        users = [self._user(situation, passwords[situation.name]) for situation in self._situations]
+        self.dovecot = self._dovecot(users)
+        self._postfix(self.dovecot)
+        self._radicale(users)
+        self._tcp_wrappers(users)
+        self._haproxy()
+        self._nginx()
+        self._gate()
+        for address in (sources.CUT_OFF_PROXY, sources.SWALLOWED_PROXY):
+            # It has started already; only its end is the laboratory's.
+            self._start(proxies.microsocks(address).server)
+
+    def _of(self, wanted: Callable[[Situation], bool]) -> tuple[str, ...]:
+        return tuple(a for s in self._situations if wanted(s) for a in self._addresses[s.name])
+
+    def _folder(self, name: str) -> Path:
+        folder = self._root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        return folder
+
+    def _user(self, situation: Situation, password: str) -> User:
+        nets = (f"{source}/{128 if ':' in source else 32}" for source in situation.admitted)
+        return User(situation.user, password, tuple(nets) if situation.allow_nets else ())
+
+    def _named(self) -> dict[str, Certificate]:
+        """The certificates that are to be refused, by the names that they are shown for."""
+        make: dict[str, Callable[[str], Certificate]] = {
+            "self-signed": lambda host: self._authority.self_signed([host]),
+            "expired": lambda host: self._authority.expired([host]),
+            "wrong-name": lambda host: self._authority.wrong_name(),
+        }
+        return {s.host: make[s.certificate](s.host) for s in self._situations if s.certificate}
+
+    def _dovecot(self, users: Sequence[User]) -> Dovecot:
+        dovecot = Dovecot(
+            self._root / "imap",
+            self._certificate,
+            addresses=[*_PLAIN, *self._of(lambda s: s.imap is Imap.DOVECOT)],
+            named=self._named(),
+        )
+        for user in users:
+            dovecot.set_user(user)
+        self._start(dovecot.server)
+        return dovecot
+
+    def _postfix(self, dovecot: Dovecot) -> None:
+        folder = self._folder("smtp")
+        tables = self._folder("smtp-tables")
+        more = "".join(
+            services(tables, s.name, s.smtp, self._addresses[s.name], s.admitted)
+            for s in self._situations
+            if s.smtp not in {Smtp.NOTHING, Smtp.POSTFIX}
+        )
+        postfix = Postfix(
+            folder,
+            self._certificate,
+            dovecot,
+            addresses=self._of(lambda s: s.smtp is Smtp.POSTFIX),
+            named=self._named(),
+            domains=[situation.user.partition("@")[2] for situation in self._situations],
+            services=more,
+        )
+        self._start(postfix.server)
+
+    def _radicale(self, users: Sequence[User]) -> None:
+        addresses = [_PLAIN[0], *self._of(lambda s: s.dav is Dav.RADICALE)]
+        self._start(Radicale(self._folder("dav"), self._certificate, users, addresses=addresses).server)
+
+    def _tcp_wrappers(self, users: Sequence[User]) -> None:
+        """A Dovecot with /etc/hosts.allow and /etc/hosts.deny of its own."""
+        wrapped = [s for s in self._situations if s.imap is Imap.TCP_WRAPPERS]
+        folder = self._folder("wrapped-files")
+        admitted = sorted({source for situation in wrapped for source in situation.admitted})
+        listed = ", ".join(f"[{source}]" if ":" in source else source for source in admitted)
+        (folder / "hosts.allow").write_text(f"ALL: {listed}\n")
+        (folder / "hosts.deny").write_text("ALL: ALL\n")
+        mounts = " && ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in ("hosts.allow", "hosts.deny"))
+        dovecot = Dovecot(
+            self._root / "wrapped",
+            self._certificate,
+            addresses=self._of(lambda s: s.imap is Imap.TCP_WRAPPERS),
+            extra=_TCP_WRAPPERS,
+            within=["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"],
+        )
+        for user in users:
+            dovecot.set_user(user)
+        self._start(dovecot.server)
+
+    def _haproxy(self) -> None:
+        fronts = [
+            Front(s.name, s.imap, self._addresses[s.name], s.admitted) for s in self._situations if s.imap in _HAPROXY
+        ]
+        self._start(haproxy(self._folder("haproxy"), fronts, _PLAIN[0]))
+
+    def _nginx(self) -> None:
+        sites = [
+            Site(s.dav, self._addresses[s.name], s.admitted, on_993=s.imap is Imap.WEB)
+            for s in self._situations
+            if s.dav not in {Dav.NOTHING, Dav.RADICALE} or s.imap is Imap.WEB
+        ]
+        self._start(nginx(self._folder("nginx"), self._certificate, sites, _PLAIN[0]))
+
+    def _gate(self) -> None:
+        gates = [
+            {"addresses": self._addresses[s.name], "admitted": s.admitted}
+            for s in self._situations
+            if s.imap is Imap.BYE
+        ]
+        configuration = self._folder("gate") / "gate.json"
+        wanted = {
+            "certificate": str(self._certificate.chain),
+            "key": str(self._certificate.key),
+            "behind": _PLAIN[0],
+            "gates": gates,
+        }
+        configuration.write_text(json.dumps(wanted))
+        # -P: a file beside it named as one of the standard library's modules is not that module.
+        argv = [sys.executable, "-P", str(Path(__file__).with_name("gate.py")), str(configuration)]
+        self._start(Server("gate", argv, ready="ready", namespace=SERVERS))

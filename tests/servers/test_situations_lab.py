@@ -1,0 +1,76 @@
+"""The laboratory of situations itself: plain sockets see what each story says, or its verdict is mere opinion."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mooring.diagnosis.types import Code
+from tests.lab import Laboratory
+from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Situation, Situations
+
+#: What "well" looks like: with credentials, and without.
+_WELL = {
+    "imap": ("logged in", "greeted"),
+    "smtp": ("recipient accepted", "greeted"),
+    "caldav": ("http 207", "http 401"),
+}
+
+
+@pytest.fixture(scope="module")
+def situations(lab: Laboratory) -> Iterator[Situations]:
+    lab.firewall.open()
+    with Situations(lab) as standing:
+        standing.lose()
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def sights(situations: Situations) -> dict[str, list[tuple[str, Sight]]]:
+    """Of each situation what is expected and what was seen, all looked at at once."""
+    looks = [
+        (situation, expected, source, service)
+        for situation in situations.all
+        if not situation.needs_history
+        for sources, told in situation.sees.items()
+        for source in sources
+        for service in situation.asks
+        if (expected := told if isinstance(told, str) else told.get(service.kind, ""))
+    ]
+    found: dict[str, list[tuple[str, Sight]]] = {situation.name: [] for situation in situations.all}
+    with ThreadPoolExecutor(128) as pool:
+        seen = pool.map(lambda look: situations.look(look[0], look[2], look[3]), looks)
+        for (situation, expected, _, _), views in zip(looks, seen, strict=True):
+            found[situation.name] += [(expected, sight) for sight in views]
+    return found
+
+
+def is_as_told(situation: Situation, expected: str, sight: Sight) -> bool:
+    if expected == WELL:
+        return sight.word == well(situation, sight.service)
+    return re.match(expected, sight.word) is not None
+
+
+def well(situation: Situation, service: Service) -> str:
+    return _WELL[service.kind][0 if situation.credentials else 1]
+
+
+def test_situations_are_enough_and_apart() -> None:
+    names = {situation.name for situation in SITUATIONS}
+    assert len(names) == len(SITUATIONS) >= 40
+
+
+def test_right_verdicts_are_verdicts() -> None:
+    for situation in SITUATIONS:
+        assert situation.expected
+        assert all(Code(code) for code in situation.expected)
+
+
+@pytest.mark.parametrize("name", [s.name for s in SITUATIONS if s.sees and not s.needs_history])
+def test_plain_sockets_see_what_the_story_says(
+    situations: Situations, sights: dict[str, list[tuple[str, Sight]]], name: str
+) -> None:
+    situation = situations[name]
+    assert sights[name], "nobody looked"
+    assert [(e, s) for e, s in sights[name] if not is_as_told(situation, e, s)] == []
