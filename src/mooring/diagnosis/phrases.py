@@ -32,7 +32,8 @@ _OWN_TROUBLE = _any(
 _LIMITED = _any(
     r"too many|too (?:fast|often|much|frequent)|\bbusy\b|4\.3\.2\b",
     r"maximum (?:number of |allowed )?(?:\w+ )?(?:connections|logins|sessions)|concurren|simultaneous",
-    r"(?:rate|connection|session|login|daily|hourly)s?[- ](?:limit|count|rate)|limit (?:exceeded|reached)|exceed",
+    r"(?:rate|connection|session|login|daily|hourly)s?[- ](?:limit|count|rate)|limit (?:exceeded|reached)",
+    r"(?:connections?|rate) .{0,30}exceed|exceed\w* .{0,30}(?:limit|rate|connections)",
     r"throttl|unusual rate|slow down|gr[ea]y-?list|\bbanned\b|brute.?force",
     r"temporar\w+ (?:\w+ )?(?:defer|block|bann|reject|denied|disabled|locked|suspend|rate)",
     r"try(?:ing)? again (?:later|in)|retry (?:later|after|in)|come back later",
@@ -51,7 +52,7 @@ _BY_ADDRESS = _any(
 )
 """Refuses us for where we come from, or by a rule about access."""
 
-_DENIED = _any(r"access (?:was )?denied|connection (?:refused|rejected|denied)|forbidden|prohibited|polic(?:y|ies)")
+_DENIED = _any(r"access (?:was )?denied|connection (?:refused|rejected|denied)|forbidden|prohibit|polic(?:y|ies)")
 """The same without a reason; it may also be about a sender or a recipient."""
 
 _ABOUT_THE_MAIL = _any(
@@ -78,8 +79,8 @@ def refused_login(said: str) -> Outcome | None:
     for outcome, phrases in (
         (Outcome.LISTED, _LISTED),
         (Outcome.BROKEN, _OWN_TROUBLE),
-        (Outcome.POLICY, _BY_ADDRESS),
         (Outcome.LIMITED, _LIMITED),
+        (Outcome.POLICY, _BY_ADDRESS),
     ):
         if phrases.search(said):
             return outcome
@@ -90,10 +91,10 @@ def refused_later(said: str) -> Outcome:
     """What a refusal after the login means, above all that of a recipient."""
     for outcome, phrases in (
         (Outcome.LISTED, _LISTED),
+        (Outcome.LIMITED, _LIMITED),
         (Outcome.POLICY, _BY_ADDRESS),
         (Outcome.FAILED, _ABOUT_THE_MAIL),
         (Outcome.FAILED, _OWN_TROUBLE),
-        (Outcome.LIMITED, _LIMITED),
         (Outcome.POLICY, _DENIED),
     ):
         if phrases.search(said):
