@@ -1,13 +1,11 @@
 """A prober over the real dialer, and probes to give to it; what it tells on the way is kept."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from mooring.clock import SystemClock
-from mooring.config import Carrier, EnvironmentName, Generation, Kind, PoolConfig, SourceConfig, Via
-from mooring.diagnosis.control import ControlTarget
+from mooring.config import Carrier, ControlTarget, EnvironmentName, Generation, Kind, PoolConfig, SourceConfig, Via
 from mooring.diagnosis.prober import NetworkProber
 from mooring.diagnosis.types import (
     Depth,
@@ -116,11 +114,6 @@ class Probing:
 
 def question(*targets: Target, email: str = "") -> Question:
     return Question("application", "v3", "us", "subject", targets, email=email)
-
-
-async def drained(stream: asyncio.StreamReader) -> bytes:
-    """All that still comes."""
-    return await stream.read()
 
 
 _ENVIRONMENTS = {

@@ -10,7 +10,9 @@ from mooring.config.starter import Host, is_starter, starter_toml
 from mooring.config.types import (
     Carrier,
     Config,
+    ControlTarget,
     DatabaseConfig,
+    DiagnosisConfig,
     EgressConfig,
     EnvironmentName,
     Generation,
@@ -30,7 +32,9 @@ from mooring.config.types import (
 __all__ = [
     "Carrier",
     "Config",
+    "ControlTarget",
     "DatabaseConfig",
+    "DiagnosisConfig",
     "EgressConfig",
     "EnvironmentName",
     "Generation",

@@ -16,11 +16,13 @@ import msgspec
 from mooring.config.durations import parse_duration
 from mooring.config.egress import RawPool, RawSource, read_egress
 from mooring.config.lines import line_of
-from mooring.config.sections import Database, File, Modes, Policy, Section, Server
+from mooring.config.sections import Database, Diagnosis, File, Modes, Policy, Section, Server
 from mooring.config.tls import read_tls
 from mooring.config.types import (
     Config,
+    ControlTarget,
     DatabaseConfig,
+    DiagnosisConfig,
     Generation,
     IPNetwork,
     Kind,
@@ -203,6 +205,7 @@ def _build(source: Source, file: File) -> Config:
         window=_duration(source, ("sync", "window"), file.sync.window),
         lease=_duration(source, ("workers", "lease"), file.workers.lease),
         retention=_duration(source, ("ledger", "retention"), file.ledger.retention),
+        diagnosis=_diagnosis(source, file.diagnosis),
     )
 
 
@@ -283,3 +286,15 @@ def _policy(source: Source, section: Policy) -> PolicyConfig:
         connections_per_source_and_server=section.connections_per_source_and_server,
         allow_private_targets=tuple(networks),
     )
+
+
+def _diagnosis(source: Source, section: Diagnosis) -> DiagnosisConfig:
+    targets: list[ControlTarget] = []
+    for text in section.control_targets:
+        host, _, port = text.rpartition(":")
+        if not host.strip("[]") or not (port.isascii() and port.isdigit()) or not 1 <= int(port) <= 65535:
+            raise source.refuse(
+                ("diagnosis", "control_targets"), f"{text!r} is not host:port", "Write one such as host.example:443."
+            )
+        targets.append(ControlTarget(host.strip("[]"), int(port)))
+    return DiagnosisConfig(tuple(targets), section.foreign_pools)

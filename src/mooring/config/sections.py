@@ -67,6 +67,11 @@ class Ledger(Section, frozen=True):
     retention: str = "90d"
 
 
+class Diagnosis(Section, frozen=True):
+    control_targets: list[str] = []
+    foreign_pools: bool = True
+
+
 class File(Section, frozen=True):
     server: Server = Server()
     database: Database = Database()
@@ -77,3 +82,4 @@ class File(Section, frozen=True):
     sync: Sync = Sync()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
+    diagnosis: Diagnosis = Diagnosis()

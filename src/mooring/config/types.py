@@ -171,6 +171,30 @@ class PolicyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlTarget:
+    """A host and port that answers whoever connects, so that a source that it does not answer is known to be broken."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisConfig:
+    """``[diagnosis]``: what probes may use.
+
+    Attributes:
+        control_targets: asked in order, until one answers.
+        foreign_pools: whether probes may also leave from other regions' and generations' pools, up to the greeting.
+    """
+
+    control_targets: tuple[ControlTarget, ...] = ()
+    foreign_pools: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that ``mooring.toml`` and the environment say.
 
@@ -193,3 +217,4 @@ class Config:
     window: timedelta
     lease: timedelta
     retention: timedelta
+    diagnosis: DiagnosisConfig = DiagnosisConfig()

@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from mooring.clock import Clock
-from mooring.config import EnvironmentName, SourceConfig
+from mooring.config import ControlTarget, EnvironmentName, SourceConfig
 from mooring.diagnosis.types import Control, Exit, Question
 from mooring.egress import Caller, Dial, Dialer, Ledger, Traffic
 from mooring.errors import (
@@ -29,17 +28,6 @@ KEPT_S = 15.0
 
 _CALLER = Caller(application_id="", subject="diagnosis-control")
 _OURS_FOR_NOW = (SourceBusy, ResolverBusy, LedgerUnavailable)
-
-
-@dataclass(frozen=True, slots=True)
-class ControlTarget:
-    """A host and port of the operator's choice, which answers whoever asks."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Controls:

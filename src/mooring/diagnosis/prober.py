@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from mooring.clock import Clock
-from mooring.config import PoolConfig, SourceConfig
-from mooring.diagnosis.control import Controls, ControlTarget
+from mooring.config import ControlTarget, PoolConfig, SourceConfig
+from mooring.diagnosis.control import Controls
 from mooring.diagnosis.interfaces import MayLogin, Tell
 from mooring.diagnosis.probe_caldav import probe_caldav
 from mooring.diagnosis.probe_imap import probe_imap

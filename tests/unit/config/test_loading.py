@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from mooring.config import (
     Carrier,
     Config,
+    ControlTarget,
+    DiagnosisConfig,
     Host,
     Kind,
     MigrationMode,
@@ -52,6 +54,7 @@ def test_an_empty_file_is_the_documented_defaults(tmp_path: Path) -> None:
     assert (config.policy.subset, config.policy.connections_per_source_and_server) == (2, 20)
     assert config.policy.allow_private_targets == ()
     assert config.egress.pools == ()
+    assert config.diagnosis == DiagnosisConfig((), foreign_pools=True)
 
 
 def test_paths_are_relative_to_the_file_wherever_one_stands(tmp_path: Path) -> None:
@@ -80,6 +83,8 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
         "MOORING_SYNC_WINDOW": "30d",
         "MOORING_WORKERS_LEASE": "1.5s",
         "MOORING_LEDGER_RETENTION": "12h",
+        "MOORING_DIAGNOSIS_CONTROL_TARGETS": "up.example:443, [2001:db8::1]:25",
+        "MOORING_DIAGNOSIS_FOREIGN_POOLS": "false",
         "UNRELATED": "x",
     }
     config = load(tmp_path, '[server]\nlisten = "127.0.0.1:1"\n[policy]\nsubset = 9\n', environ)
@@ -95,6 +100,10 @@ def test_every_single_valued_key_can_come_from_the_environment(tmp_path: Path) -
     assert config.key_file == Path("/etc/mooring.keys")
     assert (config.window, config.lease) == (timedelta(days=30), timedelta(seconds=1.5))
     assert config.retention == timedelta(hours=12)
+    assert config.diagnosis == DiagnosisConfig(
+        (ControlTarget("up.example", 443), ControlTarget("2001:db8::1", 25)), foreign_pools=False
+    )
+    assert str(config.diagnosis.control_targets[1]) == "[2001:db8::1]:25"
 
 
 def test_a_switch_is_set_by_the_file_and_again_by_the_environment(tmp_path: Path) -> None:

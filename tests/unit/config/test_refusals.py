@@ -73,6 +73,13 @@ REFUSED = {
     "a duration of nothing": ('[workers]\nlease = "0s"\n', 2, "between nothing and", "5s"),
     "a duration without end": ('[ledger]\nretention = "999999999d"\n', 2, "a hundred years", "90d"),
     "a delay that is none": ('[policy]\nstaged_delay = "soon"\n', 2, "'soon' is not a duration", "30m"),
+    "a control target without a port": (
+        '[diagnosis]\ncontrol_targets = ["up.example"]\n',
+        2,
+        "'up.example' is not host:port",
+        "host.example:443",
+    ),
+    "a control target on no port": ('[diagnosis]\ncontrol_targets = ["h:0"]\n', 2, "is not host:port", ":443"),
     "no key file": ('[security]\nkey_file = ""\n', 2, "not the name of a file", "./mooring.keys"),
     "a key file among the data": (
         '[database]\nurl = "embedded:./data"\n[security]\nkey_file = "./data/keys"\n',
