@@ -270,11 +270,11 @@ def _diagnoses(
     policy: DialerPolicy,
 ) -> Diagnoses:
     followers = Followers(db)
-    prober = NetworkProber(dialer, ledger, clock, policy.pools)
+    prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
     gentle = Unlimited()
 
     def exits(question: Question) -> Sequence[Exit]:
-        return exits_for(policy.pools, question.generation, question.region, True)
+        return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)
 
     runner = Runner(prober, gentle, gentle, exits, clock)
     carrying = Carrying(

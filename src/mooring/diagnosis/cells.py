@@ -211,8 +211,12 @@ class Layout:
         return bool(tried) and all(self.is_broken(source, family) for source in tried)
 
     def lives(self, host: str, *, but: tuple[Service, int] | None = None) -> list[Observation]:
-        """What shows that the host is there: an answer of any of its ports, other than this one."""
-        return [o for o in self._decided if o.host == host and _is_answer(o) and (o.service, o.port) != but]
+        """What shows that the host is there: an answer of any of its ports, other than this one.
+
+        A router's "unreachable" shows nothing of the kind.
+        """
+        answers = (o for o in self._decided if o.outcome not in UNANSWERED and _is_answer(o))
+        return [o for o in answers if o.host == host and (o.service, o.port) != but]
 
     def earlier(self, host: str, port: int, *vantages: Vantage) -> list[Earlier]:
         """Connections to this port that were opened before."""

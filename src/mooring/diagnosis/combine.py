@@ -75,11 +75,29 @@ def _of_service(layout: Layout, target: Target, by_address: Sequence[Finding]) -
         proof = tuple(p for f in (*dead, *fine) for p in f.proof)
         families = {"dead": [f"IPv{n}" for n in sorted(bad)], "alive": [f"IPv{n}" for n in sorted(good)]}
         return Finding(Code.ADDRESS_FAMILY, 0.9, "families_disagree", target.service, "", proof, families)
+    needed = [f for f in by_address if f.code is Code.NEEDED]
+    forgotten = [f for f in by_address if f.code in {Code.ALLOWLIST_MISSING, Code.SERVER_DOWN}]
+    if needed and forgotten and {_family(f) for f in needed}.isdisjoint(map(_family, forgotten)):
+        return _one_family_forgotten(layout, target, needed, forgotten)
     if fine and codes <= {Code.NOT_NEEDED, Code.NEEDED, Code.OWN_EXIT_BROKEN, *DEAD, Code.INCONCLUSIVE, Code.BANNED}:
         # The dialer goes on to the next address: one that both reach is enough.
         return max(fine, key=lambda f: f.confidence)
     informed = [f for f in by_address if f.code not in {*DEAD, Code.INCONCLUSIVE, Code.OWN_EXIT_BROKEN}]
     return _first(informed or by_address)
+
+
+def _one_family_forgotten(
+    layout: Layout, target: Target, needed: Sequence[Finding], forgotten: Sequence[Finding]
+) -> Finding:
+    """allowlist_partial: over one family the static addresses are let in, over the other nobody is."""
+    families = {_family(f) for f in forgotten}
+    static = [e for e in layout.evidence.exits if e.vantage is Vantage.STATIC]
+    facts = {
+        "missing": [e.address for e in static if e.family in families],
+        "allowed": [e.address for e in static if e.family not in families],
+    }
+    proof = tuple(p for f in (*forgotten, *needed) for p in f.proof)
+    return Finding(Code.ALLOWLIST_PARTIAL, 0.7, "one_family_is_missing", target.service, "", proof, facts)
 
 
 def _unreached(layout: Layout, target: Target) -> Finding:
@@ -133,7 +151,8 @@ def _first(findings: Sequence[Finding]) -> Finding:
 def _answers_nobody(finding: Finding) -> bool:
     """Whether the address is silent to everybody, and nothing there says that it filters: the host lives elsewhere."""
     silent = finding.code is Code.ALLOWLIST_MISSING and "cause" not in finding.facts
-    return silent or finding.code in {*DEAD, Code.INCONCLUSIVE}
+    closed = finding.code is Code.WRONG_PORT and "servers" not in finding.facts
+    return silent or closed or finding.code in {*DEAD, Code.INCONCLUSIVE}
 
 
 def _family(finding: Finding) -> int:

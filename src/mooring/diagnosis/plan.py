@@ -44,6 +44,9 @@ _PORTS: dict[Service, tuple[tuple[int, TlsMode], ...]] = {
 }
 """Where each service is looked for beside the port that was asked about."""
 
+_LIFE = ((Service.SMTP, 25, TlsMode.STARTTLS), (Service.CALDAV, 443, TlsMode.IMPLICIT))
+"""Ports that are open to everybody where a host is: the mail exchange's, and the web's."""
+
 
 @dataclass(slots=True)
 class Plan:
@@ -58,6 +61,7 @@ class Plan:
     rounds: int = 0
     _widened: set[tuple[Service, str]] = field(default_factory=set[tuple[Service, str]])
     _replaced: set[int] = field(default_factory=set[int])
+    _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
 
     def first(self, evidence: Evidence) -> list[Probe]:
@@ -143,6 +147,7 @@ class Plan:
                 exits = layout.exits(vantage, cell.family)[:ELSEWHERE]
                 probes += [self._again(e, cell) for e in exits]
             probes += self._alternatives(layout, cell, _OWN)
+            probes += self._signs_of_life(layout, cell)
         return probes
 
     def _surer(self, cell: Cell) -> list[Probe]:
@@ -187,6 +192,20 @@ class Plan:
             for found in exits
             for e in found
             for port, tls in places
+        ]
+
+    def _signs_of_life(self, layout: Layout, cell: Cell) -> list[Probe]:
+        """Whether the host answers at all, where mail servers and web servers do; once for each address."""
+        if cell.address in self._looked_for_life:
+            return []
+        self._looked_for_life.add(cell.address)
+        asked = {(t.service, t.port) for t in layout.question.targets}
+        exits = layout.exits(Vantage.STATIC, cell.family)[:1]
+        return [
+            self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
+            for service, port, tls in _LIFE
+            if (service, port) not in asked
+            for e in exits
         ]
 
     def _again(self, way_out: Exit, cell: Cell, *, after_s: float = 0.0) -> Probe:

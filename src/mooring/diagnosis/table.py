@@ -27,6 +27,9 @@ LATELY = timedelta(hours=1)
 BAN = timedelta(minutes=10)
 """Default bantime of fail2ban 1.0; banned for longer after repeats."""
 
+RELAY_PORT = 25
+"""Servers speak to servers there: it shows that the host lives, and is nothing to send by."""
+
 Row = Callable[[Cell], Finding | None]
 
 
@@ -254,11 +257,19 @@ def nobody_is_let_in(cell: Cell) -> Finding | None:
             open_ports=ports, closed_ports=[str(cell.target.port)],
         )  # fmt: skip
     alive = cell.layout.lives(cell.target.host, but=(cell.target.service, cell.target.port))
-    if alive:
+    if alive and own.all_are(*UNANSWERED):
         return _missing(nobody_is_let_in, cell, 0.65, (*own.seen, *alive[:2]))
-    if own.of(Outcome.CLOSED):
-        return _missing(nobody_is_let_in, cell, 0.55, own.seen)
     return None
+
+
+def host_is_for_something_else(cell: Cell) -> Finding | None:
+    """wrong_host: its mail ports are closed to everybody, and it answers on a port that is not mail's."""
+    alive = cell.layout.lives(cell.target.host, but=(cell.target.service, cell.target.port))
+    spoke = [o for o in alive if o.outcome is not Outcome.RESET and o.service is not cell.target.service]
+    if not (cell.own.all_are(Outcome.RESET) and cell.static.seen and spoke):
+        return None
+    spoken = sorted({o.spoken or ("http" if o.service is Service.CALDAV else str(o.service)) for o in spoke})
+    return _found(host_is_for_something_else, cell, Code.WRONG_HOST, 0.7, (*cell.own.seen, *spoke), spoken=spoken)
 
 
 def server_is_down(cell: Cell) -> Finding | None:
@@ -291,13 +302,13 @@ def too_little(cell: Cell) -> Finding | None:
 ROWS: Sequence[Row] = (
     both_reach,
     own_exit_is_broken,
+    block_list_is_named,
     password_is_a_filter,
     recipient_is_filtered,
     credentials_are_wrong,
     certificate_is_wrong,
     tls_mode_is_wrong,
     protocol_is_another,
-    block_list_is_named,
     server_says_too_many,
     one_source_is_banned,
     some_static_are_missing,
@@ -307,6 +318,7 @@ ROWS: Sequence[Row] = (
     other_list_is_allowed,
     other_region_is_let_in,
     nobody_is_let_in,
+    host_is_for_something_else,
     server_is_down,
     too_little,
 )

@@ -1,11 +1,22 @@
 """Situations in which the server fails for everyone alike, or now and then, or for who came too often."""
 
 from tests.lab.situations.rules import How, Rule, admit, drop, reject
-from tests.lab.situations.sources import DYNAMIC, DYNAMIC6, EU_STATIC, STATIC, STATIC6, V2_STATIC
+from tests.lab.situations.sources import (
+    DYNAMIC,
+    DYNAMIC6,
+    EU_DYNAMIC,
+    EU_DYNAMIC6,
+    EU_STATIC,
+    EU_STATIC6,
+    STATIC,
+    STATIC6,
+    V2_STATIC,
+    V2_STATIC6,
+)
 from tests.lab.situations.types import IMAP, WELL, Imap, Situation, Smtp
 
-_EVERYONE = (*STATIC, *DYNAMIC, *V2_STATIC, *EU_STATIC)
-_EVERYONE6 = (*STATIC6, *DYNAMIC6)
+_EVERYONE = (*STATIC, *DYNAMIC, *V2_STATIC, *EU_STATIC, *EU_DYNAMIC)
+_EVERYONE6 = (*STATIC6, *DYNAMIC6, *V2_STATIC6, *EU_STATIC6, *EU_DYNAMIC6)
 
 _DOWN = (
     Situation(
