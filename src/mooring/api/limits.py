@@ -31,6 +31,8 @@ class Limit(StrEnum):
     MULTIPART = "messages in multipart for this account"
     #: attempts to connect an account, and test events, which dial whatever the caller names
     CONNECT = "attempts of this application to connect"
+    #: settings that are looked for: each time several servers are asked
+    DETECT = "detections of this application"
     #: logins that failed, of one user of one domain by one application
     LOGIN = "failed logins of this user"
     #: keys, secrets and tokens that nobody has, from one address
@@ -42,6 +44,7 @@ RATES = {
     Limit.GRANT: Rate(200, 1, burst=400),
     Limit.MULTIPART: Rate(10, 1, burst=20),
     Limit.CONNECT: Rate(10, 1, burst=20),
+    Limit.DETECT: Rate(20, 60, burst=20),
     # A person who mistypes has five tries, and a mail server's own lock (mostly after ten) is not set off by us.
     # Whoever guesses has 7,200 a day. What succeeds, or fails before the login, costs nothing.
     Limit.LOGIN: Rate(5, 60, burst=5),

@@ -63,6 +63,10 @@ class Workers(Section, frozen=True):
     lease: str = "5s"
 
 
+class Detection(Section, frozen=True):
+    ispdb: str = ""
+
+
 class Ledger(Section, frozen=True):
     retention: str = "90d"
 
@@ -77,3 +81,4 @@ class File(Section, frozen=True):
     sync: Sync = Sync()
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
+    detection: Detection = Detection()
