@@ -1,6 +1,7 @@
 """Detecting settings, as both generations ask for it."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import httpx
 
@@ -111,7 +112,7 @@ async def test_v2_takes_the_client_secret_alone(world: World, anybody: httpx.Asy
 
 async def test_twenty_a_minute() -> None:
     world = World()
-    transport = httpx.ASGITransport(app=create_app(world.services()))
+    transport = httpx.ASGITransport(app=cast("Any", create_app(world.services())))
     headers = {"Authorization": f"Bearer {V3_KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as client:
         params = {"email": "ann@example.com"}

@@ -22,6 +22,7 @@ from mooring.net import TlsMode
 from mooring.net.records import MxRecord, SrvRecord
 from mooring.providers import Detected, Detection, Origin, Provider, Service
 from mooring.providers.detection import FOUND_S, NOT_FOUND_S
+from mooring.providers.outside import Page
 from tests.unit.api.things import V2_APPLICATION, V3_APPLICATION
 from tests.unit.providers.outsides import FILE, FakeNames, FakeOutside, page
 
@@ -250,7 +251,7 @@ async def test_our_own_exit_is_never_taken_for_a_domain_without_servers() -> Non
 
 
 async def test_what_never_answers_ends_in_time_with_what_is_known() -> None:
-    pages = dict.fromkeys((AUTOCONFIG, WELL_KNOWN, CALDAV, AUTODISCOVER))
+    pages: dict[str, Page | MooringError | None] = dict.fromkeys((AUTOCONFIG, WELL_KNOWN, CALDAV, AUTODISCOVER))
     names = FakeNames({"_imaps._tcp.example.org": [SrvRecord(0, 1, 993, "mail.example.org")]})
     found = await House(names, FakeOutside(pages), within_s=0.05).detect()
     assert found.provider is Provider.IMAP
