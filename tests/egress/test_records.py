@@ -44,6 +44,8 @@ async def test_records_in_order() -> None:
         "srv-host=_imap._tcp.example.test",
         "mx-host=example.test,b.example.test,20",
         "mx-host=example.test,a.example.test,10",
+        "cname=autodiscover.example.test,Elsewhere.test",
+        "host-record=elsewhere.test,192.0.2.1",
     ) as server:
         names = NameServers((server,))
         assert await names.srv("_imaps._tcp.example.test") == [
@@ -53,6 +55,8 @@ async def test_records_in_order() -> None:
         assert await names.srv("_imap._tcp.example.test") == [SrvRecord(0, 0, 1, "")]
         assert await names.mx("example.test") == [MxRecord(10, "a.example.test"), MxRecord(20, "b.example.test")]
         assert await names.mx("nowhere.test") == []
+        assert await names.alias("autodiscover.example.test") == "elsewhere.test"
+        assert await names.alias("example.test") == ""
         assert await names.srv("_imaps._tcp.nowhere.test") == []
 
 

@@ -1,4 +1,4 @@
-"""SRV and MX records, asked of the host's own name servers: the C library, which knows addresses, has no call for them.
+"""SRV, MX and CNAME records, asked of the host's own name servers: the C library knows how to ask for addresses alone.
 
 What is asked leaves as the host's look-ups do, by no source of ours: a name server is asked, never a mail server.
 """
@@ -16,6 +16,7 @@ import dns.message
 import dns.rcode
 import dns.rdata
 import dns.rdatatype
+from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.IN.SRV import SRV
 
@@ -82,6 +83,11 @@ class NameServers:
         """The MX records of a name, the preferred in front; raises what ``srv`` raises."""
         found = [cast("MX", record) for record in await self._ask(name, dns.rdatatype.MX)]
         return sorted(MxRecord(record.preference, _text(record.exchange.to_text())) for record in found)
+
+    async def alias(self, name: str) -> str:
+        """What a name is another name of (CNAME); "" where it is none. Raises what ``srv`` raises."""
+        found = [cast("CNAME", record) for record in await self._ask(name, dns.rdatatype.CNAME)]
+        return _text(found[0].target.to_text()) if found else ""
 
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[dns.rdata.Rdata]:
         try:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mooring.applications import Application
+from mooring.buckets import Buckets, Rate
 from mooring.clock import Clock
 from mooring.config import EnvironmentName
 from mooring.egress import Caller, Dialer, Traffic, kind_for
 from mooring.ids import digest_id
-from mooring.providers import table
+from mooring.providers import guesses, table
 from mooring.providers.address import parse_address
 from mooring.providers.entries import Known
 from mooring.providers.outside import Discovery, Outside
@@ -30,6 +31,9 @@ REMEMBERED = 2_000
 """Domains, a few MB."""
 MOST_SERVERS = 12
 """In one answer."""
+KNOCKS = Rate(24, 60, burst=24)
+"""On all hosts of one registrable domain, for all applications together: whoever names another's hosts as those of his
+own mail has us knock there, and a detection knocks a dozen times at most."""
 ENOUGH = 0.5
 """From this confidence on a mailbox is said to be detected."""
 
@@ -69,6 +73,7 @@ class Detection:
         self._within_s = within_s
         self._outside = outside or self._by_dialer
         self._remembered: OrderedDict[tuple[str, str], _Remembered] = OrderedDict()
+        self._knocks = Buckets(KNOCKS)
         self._under_way: dict[tuple[str, str], asyncio.Task[Detected]] = {}
 
     async def detect(self, application: Application, email: str) -> Detected:
@@ -94,7 +99,7 @@ class Detection:
 
     async def _search(self, key: tuple[str, str], application: Application, email: str, domain: str) -> Detected:
         outside = self._outside(application, domain)
-        search = Search(outside, self._names, email=email, domain=domain, ispdb=self._ispdb)
+        search = Search(outside, self._names, email=email, domain=domain, ispdb=self._ispdb, may_knock=self._may_knock)
         await search.run(within_s=self._within_s)
         answer = _concluded(email, search)
         if answer.provider is None and search.ours is not None:
@@ -102,6 +107,9 @@ class Detection:
         if search.ours is None:
             self._remember(key, answer)
         return answer
+
+    def _may_knock(self, host: str) -> bool:
+        return self._knocks.take(guesses.owner_of(host), self._clock.monotonic()) == 0
 
     def _remember(self, key: tuple[str, str], answer: Detected) -> None:
         lasts_s = FOUND_S if answer.provider is not None else NOT_FOUND_S
@@ -136,7 +144,7 @@ def _concluded(email: str, search: Search) -> Detected:
     mailbox, exchange = best[Service.IMAP], best[Service.EWS]
     known = (table.by_server(mailbox.host) if mailbox is not None else None) or search.known
     if known is not None:
-        return _of_known(email, known, _ordered([*servers, *known.proposals(Origin.MX)]), tuple(search.notes))
+        return _of_known(email, known, _ordered([*servers, *known.proposals(search.known_by)]), tuple(search.notes))
     provider = None
     if mailbox is not None and mailbox.confidence >= ENOUGH:
         provider = Provider.IMAP

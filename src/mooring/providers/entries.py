@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mooring.net import TlsMode
 from mooring.providers.types import Origin, Proposal, Provider, Service, Username
 
-CONFIDENCE = {Origin.TABLE: 0.98, Origin.MX: 0.85}
+CONFIDENCE = {Origin.TABLE: 0.98, Origin.MX: 0.85, Origin.AUTODISCOVER: 0.85}
 """A domain's mail can go to a host of one provider (a filter, say) and lie at another's."""
 
 
@@ -29,6 +29,7 @@ class Known:
         domains: of its users' addresses.
         mx: hosts, or what hosts end with, that take the mail of domains that are not its own.
         note: what keeps people from connecting, whatever the servers are.
+        autodiscover: the host that ``autodiscover`` of domains that are not its own is another name of.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Known:
     mx: tuple[str, ...] = ()
     provider: Provider = Provider.IMAP
     note: str = ""
+    autodiscover: str = ""
 
     def proposals(self, origin: Origin) -> tuple[Proposal, ...]:
         """Its servers as proposals."""

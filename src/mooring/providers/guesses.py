@@ -36,10 +36,15 @@ def hosts(service: Service, domain: str, mail_hosts: Sequence[str]) -> tuple[str
     own = str(service)
     found = [f"{own}.{domain}", f"mail.{domain}", *mail_hosts[:1], domain]
     for host in mail_hosts[:1]:
-        theirs = _suffixes.privatesuffix(host)
-        if theirs and theirs != domain:
+        theirs = owner_of(host)
+        if theirs not in {host, domain}:
             found += [f"{own}.{theirs}", f"mail.{theirs}"]
     return tuple(dict.fromkeys(found))[:MOST_HOSTS]
+
+
+def owner_of(host: str) -> str:
+    """The registrable domain of a host; the host itself where there is none."""
+    return _suffixes.privatesuffix(host) or host
 
 
 async def first_to_succeed(attempts: Sequence[Callable[[], Awaitable[T | None]]], *, apart_s: float) -> T | None:

@@ -12,6 +12,7 @@ HOSTING = (
         "office365",
         (imap("outlook.office365.com"), smtp("smtp.office365.com", 587)),
         mx=(".mail.protection.outlook.com", ".mx.microsoft"),
+        autodiscover="autodiscover.outlook.com",
         provider=Provider.MICROSOFT,
         note=f"Microsoft 365 {OAUTH_ONLY}.",
     ),

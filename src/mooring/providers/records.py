@@ -23,10 +23,11 @@ LABELS: Mapping[str, tuple[Service, TlsMode]] = {
 
 
 class Records(Protocol):
-    """Where SRV and MX records are looked up; raises NetworkError."""
+    """Where SRV, MX and CNAME records are looked up; raises NetworkError."""
 
     async def srv(self, name: str, /) -> list[SrvRecord]: ...
     async def mx(self, name: str, /) -> list[MxRecord]: ...
+    async def alias(self, name: str, /) -> str: ...
 
 
 def proposals(found: Mapping[str, Sequence[SrvRecord]]) -> tuple[Proposal, ...]:

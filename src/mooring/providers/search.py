@@ -7,7 +7,6 @@ from functools import partial
 from urllib.parse import quote
 
 import httpx
-from publicsuffixlist import PublicSuffixList
 
 from mooring.errors import (
     ConnectTimeout,
@@ -36,8 +35,6 @@ APART_S = 0.7
 
 WELL_KNOWN = "/.well-known/caldav"
 
-_suffixes = PublicSuffixList()
-
 _EXCHANGE_SCHEMES = frozenset({"ntlm", "negotiate"})
 _EXCHANGE_HEADERS = frozenset({"x-feserver", "x-owa-version", "x-calculatedbetarget"})
 """What Exchange's web services say beside a 401; others answer Autodiscover as well, and ask for Basic."""
@@ -49,24 +46,37 @@ class Search:
     Args:
         email: the address that was asked about; only the domain's own autoconfig places are shown it.
         ispdb: where the operator's ISPDB is, or "".
+        may_knock: whether a host may be knocked at once more just now.
 
     Attributes:
         proposals: what was found, in no order.
         notes: what could not be used, as sentences.
         ours: the failure of our own exit that kept something from being asked, or None.
+        known: the provider that the domain's records lead to, and known_by: which records.
     """
 
-    def __init__(self, outside: Outside, names: Records, *, email: str, domain: str, ispdb: str = "") -> None:
+    def __init__(
+        self,
+        outside: Outside,
+        names: Records,
+        *,
+        email: str,
+        domain: str,
+        ispdb: str,
+        may_knock: Callable[[str], bool],
+    ) -> None:
         self._outside = outside
         self._names = names
         self._email = email
         self._domain = domain
         self._ispdb = ispdb
+        self._may_knock = may_knock
         self._mail_hosts: tuple[str, ...] = ()
         self.proposals: list[Proposal] = []
         self.notes: list[str] = []
         self.ours: EgressError | None = None
         self.known: Known | None = None
+        self.known_by = Origin.MX
 
     async def run(self, *, within_s: float) -> None:
         """Ask everything that is left to ask; ends in time, with what there is by then."""
@@ -106,8 +116,9 @@ class Search:
         return [*files, *others, *(begin(self._guess(service, [*files, looking_up])) for service in missing)]
 
     async def _look_up(self) -> None:
-        """SRV and MX records. Without an answer the search goes on as if there were none."""
+        """SRV, MX and CNAME records. Without an answer the search goes on as if there were none."""
         found: dict[str, list[SrvRecord]] = {}
+        leads_to = ""
 
         async def srv(label: str) -> None:
             with self._answered():
@@ -117,9 +128,16 @@ class Search:
             with self._answered():
                 self._mail_hosts = records.mail_hosts(await self._names.mx(self._domain))
 
-        await asyncio.gather(mx(), *map(srv, records.LABELS))
+        async def autodiscover() -> None:
+            nonlocal leads_to
+            with self._answered():
+                leads_to = await self._names.alias(f"autodiscover.{self._domain}")
+
+        await asyncio.gather(mx(), autodiscover(), *map(srv, records.LABELS))
         self.proposals += records.proposals(found)
         self.known = table.by_mx(self._mail_hosts)
+        if self.known is None:
+            self.known, self.known_by = table.by_autodiscover(leads_to), Origin.AUTODISCOVER
 
     @contextmanager
     def _answered(self) -> Generator[None]:
@@ -137,8 +155,8 @@ class Search:
             (f"https://{self._domain}/.well-known/autoconfig/mail/config-v1.1.xml{query}", Origin.AUTOCONFIG),
         ]
         if self._ispdb:
-            theirs = (_suffixes.privatesuffix(host) for host in self._mail_hosts[:1])
-            names = dict.fromkeys(name for name in (self._domain, *theirs) if name)
+            theirs = map(guesses.owner_of, self._mail_hosts[:1])
+            names = dict.fromkeys((self._domain, *theirs))
             found += [(f"{self._ispdb}/{name}", Origin.ISPDB) for name in names]
         return found
 
@@ -182,6 +200,9 @@ class Search:
     async def _try(self, service: Service, host: str) -> Proposal | None:
         """The server that greets at this name; TLS from the first byte, or by STARTTLS."""
         for port, tls in guesses.PORTS[service]:
+            if not self._may_knock(host):
+                self._tell(f"{host} was left alone: its domain has been asked often enough for this minute.")
+                return None
             try:
                 await self._outside.knock(service, host, port, tls)
                 return Proposal(service, host, port, Origin.GUESS, guesses.CONFIDENCE, tls)

@@ -27,6 +27,11 @@ def by_mx(hosts: Iterable[str]) -> Known | None:
     return next((known for host in hosts if (known := _mx_owner(host)) is not None), None)
 
 
+def by_autodiscover(host: str) -> Known | None:
+    """The provider that a domain leads its Autodiscover to, which it does though its mail may pass a filter first."""
+    return next((known for known in _ALL if host and known.autodiscover == host), None)
+
+
 def by_server(host: str) -> Known | None:
     """The provider that has this IMAP server."""
     return _BY_SERVER.get(host)

@@ -35,6 +35,7 @@ class FakeNames:
 
     srv_records: Mapping[str, list[SrvRecord]] = field(default_factory=dict[str, list[SrvRecord]])
     mx_records: Mapping[str, list[MxRecord]] = field(default_factory=dict[str, list[MxRecord]])
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     failure: MooringError | None = None
     asked: list[str] = field(default_factory=list[str])
 
@@ -45,6 +46,10 @@ class FakeNames:
     async def mx(self, name: str, /) -> list[MxRecord]:
         self._ask(name)
         return self.mx_records.get(name, [])
+
+    async def alias(self, name: str, /) -> str:
+        self._ask(name)
+        return self.aliases.get(name, "")
 
     def _ask(self, name: str) -> None:
         self.asked.append(name)

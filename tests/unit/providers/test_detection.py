@@ -21,7 +21,7 @@ from mooring.errors import (
 from mooring.net import TlsMode
 from mooring.net.records import MxRecord, SrvRecord
 from mooring.providers import Detected, Detection, Origin, Provider, Service
-from mooring.providers.detection import FOUND_S, NOT_FOUND_S
+from mooring.providers.detection import FOUND_S, KNOCKS, NOT_FOUND_S
 from mooring.providers.outside import Page
 from tests.unit.api.things import V2_APPLICATION, V3_APPLICATION
 from tests.unit.providers.outsides import FILE, FakeNames, FakeOutside, page
@@ -104,6 +104,18 @@ async def test_where_mail_goes_is_enough_and_nothing_is_dialled() -> None:
     assert {p.origin for p in found.servers} == {Origin.MX}
     assert house.outside.fetched == []
     assert not house.outside.knocked
+
+
+async def test_where_autodiscover_leads_tells_microsoft_behind_a_filter() -> None:
+    names = FakeNames(
+        mx_records={"example.org": [MxRecord(1, "mx.filter.test")]},
+        aliases={"autodiscover.example.org": "autodiscover.outlook.com"},
+    )
+    house = House(names)
+    found = await house.detect()
+    assert (found.provider, found.type) == (Provider.MICROSOFT, "office365")
+    assert {p.origin for p in found.servers} == {Origin.AUTODISCOVER}
+    assert house.outside.fetched == []
 
 
 async def test_srv_records() -> None:
@@ -220,6 +232,21 @@ async def test_what_greets_comes_before_what_is_silent() -> None:
     greeting = {("imap.example.org", 993): silent, ("mail.example.org", 993): None}
     found = await House(outside=FakeOutside(greeting=greeting)).detect()
     assert [(p.host, p.is_silent) for p in found.servers] == [("mail.example.org", False), ("imap.example.org", True)]
+
+
+async def test_nobodys_hosts_are_knocked_at_without_end() -> None:
+    refused = ConnectionRefused("victim.test:993 refused the connection")
+    greeting: dict[tuple[str, int], MooringError | None] = {
+        (host, port): refused
+        for host in ("mx.victim.test", "imap.victim.test", "smtp.victim.test", "mail.victim.test")
+        for port in (993, 143, 465, 587)
+    }
+    domains = [f"evil{number}.test" for number in range(20)]
+    names = FakeNames(mx_records={domain: [MxRecord(1, "mx.victim.test")] for domain in domains})
+    house = House(names, FakeOutside(greeting=greeting))
+    answers = [await house.detect(f"ann@{domain}") for domain in domains]
+    assert sum(n for (host, _), n in house.outside.knocked.items() if host.endswith(".victim.test")) == KNOCKS.burst
+    assert any("was left alone" in note for note in answers[-1].notes)
 
 
 async def test_a_domain_that_leads_inside_is_told_without_where_it_leads() -> None:
