@@ -16,6 +16,12 @@ from typing import Any
 PIECE = b"<a>" * 4096
 
 
+def say(line: str) -> None:
+    """A line of its own, whoever else speaks."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answers: dict[str, Any]
@@ -24,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         names = sorted(name.lower() for name in self.headers)
         said = {"ip": self.client_address[0], "method": self.command, "host": host, "path": self.path, "headers": names}
-        print(f"asked {json.dumps(said)}", flush=True)
+        say(f"asked {json.dumps(said)}")
         found = self.answers.get(f"{self.command} {host}{self.path.partition('?')[0]}", {"status": 404})
         match found.get("behaves"):
             case "endless":
@@ -54,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             while sent < 2**30:
                 sent += self.wfile.write(PIECE)
         except OSError:
-            print(f"hung up after {sent} bytes", flush=True)
+            say(f"hung up after {sent} bytes")
         self.close_connection = True
 
     def _drips(self) -> None:
@@ -63,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(bytes([byte]))
                 time.sleep(0.1)
         except OSError:
-            print("hung up on drops", flush=True)
+            say("hung up on drops")
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
@@ -74,7 +80,7 @@ class Host(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        print(f"failed: {sys.exc_info()[1]!r}", flush=True)
+        say(f"failed: {sys.exc_info()[1]!r}")
 
 
 def main(address: str, port: str, certificate: str, key: str, answers: str) -> None:
@@ -83,7 +89,7 @@ def main(address: str, port: str, certificate: str, key: str, answers: str) -> N
     context.load_cert_chain(certificate, key)
     server = Host((address, int(port)), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    print("web host ready", flush=True)
+    say("web host ready")
     server.serve_forever()
 
 
