@@ -53,7 +53,9 @@ from mooring.events import Recorded, read
 from mooring.grants import Draining, Feature, Grants, Handover, Keys, MovePolicy, Placements, Sessions, Tokens
 from mooring.jobs import Holder
 from mooring.mail import MailReader
+from mooring.net.records import NameServers
 from mooring.operators import Operators, Passwords
+from mooring.providers import Detection
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Offsets, Worker
@@ -84,6 +86,7 @@ class Installation:
     keys: Keys
     sessions: Sessions
     grants: Grants
+    detection: Detection
     tokens: Tokens
     placements: Placements
     feature: Feature
@@ -240,6 +243,7 @@ async def _build(
         keys=keys,
         sessions=sessions,
         grants=grants,
+        detection=Detection(dialer, NameServers(), clock, ispdb=config.ispdb),
         tokens=Tokens(db),
         placements=placements,
         feature=Feature(

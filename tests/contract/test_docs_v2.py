@@ -5,7 +5,7 @@ import re
 from mooring.api.v2 import ROUTES
 from tests.contract.documents import document
 
-WITH_SECRET_IN_BODY = {"POST /connect/token", "POST /oauth/token", "GET /oauth/token"}
+WITH_SECRET_IN_BODY = {"POST /connect/detect-provider", "POST /connect/token", "POST /oauth/token", "GET /oauth/token"}
 """These ask who is calling, but not in the header."""
 
 

@@ -20,6 +20,8 @@ import asyncio, json, socket, ssl, sys, urllib.request
 from contextlib import closing
 import httpx
 from mooring.egress import arm_tripwire
+from mooring.net import Endpoint
+from mooring.net.connect import ResolverSocket
 from mooring.net.tripwire import UndialledConnect
 
 host, port, excepted_port, unix, source, database_url = sys.argv[1:]
@@ -48,6 +50,12 @@ async def _httpx_async():
 def httpx_async(): asyncio.run(_httpx_async())
 def excepted(): socket.create_connection((host, excepted_port), timeout=5).close()
 def beside_excepted(): socket.create_connection(("127.0.2.9", excepted_port), timeout=5).close()
+def resolver():
+    with ResolverSocket(Endpoint(host, port), socket.SOCK_DGRAM) as sock: sock.connect((host, port))
+def beside_resolver():
+    with ResolverSocket(Endpoint(host, port), socket.SOCK_DGRAM) as sock: sock.connect((host, port + 1))
+def past_resolver():
+    with ResolverSocket(Endpoint(host, port), socket.SOCK_DGRAM) as sock: sock.sendto(b"?", ("127.0.2.9", port))
 def unix_socket():
     with closing(socket.socket(socket.AF_UNIX)) as sock: sock.connect(unix)
 def pair():
@@ -78,7 +86,8 @@ def stopped(error):
 arm_tripwire({(host, excepted_port)})
 found = {}
 for attempt in (plain, datagram, sendto, sendmsg, fast_open, not_blocking, ipv6, urllib_, streams, httpx_, httpx_async,
-                excepted, beside_excepted, unix_socket, pair, connected, dialled):
+                excepted, beside_excepted, resolver, beside_resolver, past_resolver, unix_socket, pair, connected,
+                dialled):
     try:
         found[attempt.__name__] = attempt() or "connected"
     except BaseException as e:
@@ -123,3 +132,8 @@ async def test_the_database_and_sockets_of_this_host_are_excepted_and_nothing_be
 ) -> None:
     names = ("excepted", "unix_socket", "pair", "connected", "beside_excepted")
     assert [found[name] for name in names] == ["connected"] * 4 + ["stopped"]
+
+
+async def test_a_question_goes_to_its_name_server_and_nowhere_else(found: dict[str, Any]) -> None:
+    names = ("resolver", "beside_resolver", "past_resolver")
+    assert [found[name] for name in names] == ["connected", "stopped", "stopped"]

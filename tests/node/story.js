@@ -3,6 +3,7 @@
 //     node story.js API_URI API_KEY connect SETTINGS_JSON
 //     node story.js API_URI API_KEY read|calendars GRANT
 //     node story.js API_URI API_KEY send GRANT ADDRESS
+//     node story.js API_URI API_KEY detect ADDRESS
 //
 // Prints one JSON object: {"data": …} or {"status", "type", "provider_error"}.
 import Nylas from "nylas";
@@ -14,6 +15,7 @@ const steps = {
   connect: () =>
     nylas.auth.customAuthentication({ requestBody: { provider: "imap", settings: JSON.parse(subject) } }),
   read: () => nylas.messages.list({ identifier: subject, queryParams: { limit: 5 } }),
+  detect: () => nylas.auth.detectProvider({ email: subject, allProviderTypes: true }),
   calendars: () => nylas.calendars.list({ identifier: subject }),
   send: () =>
     nylas.messages.send({

@@ -35,6 +35,8 @@ class Limit(StrEnum):
     DIAGNOSES = "diagnoses of this application"
     #: reading and following one diagnosis
     DIAGNOSIS = "requests for this diagnosis"
+    #: settings that are looked for: each time several servers are asked
+    DETECT = "detections of this application"
     #: logins that failed, of one user of one domain by one application
     LOGIN = "failed logins of this user"
     #: keys, secrets and tokens that nobody has, from one address
@@ -49,6 +51,7 @@ RATES = {
     # Each costs some dozen connections. Whoever checks a customer's whole list of servers begins with all of them.
     Limit.DIAGNOSES: Rate(120, 60, burst=200),
     Limit.DIAGNOSIS: Rate(10, 1, burst=20),
+    Limit.DETECT: Rate(20, 60, burst=20),
     # A person who mistypes has five tries, and a mail server's own lock (mostly after ten) is not set off by us.
     # Whoever guesses has 7,200 a day. What succeeds, or fails before the login, costs nothing.
     Limit.LOGIN: Rate(5, 60, burst=5),

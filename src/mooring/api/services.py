@@ -16,6 +16,7 @@ from mooring.events import Recorded as Fact
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, File, FileFilter, Folder, Message, MessageFilter, Page, Thread, ThreadFilter
 from mooring.moves import Batch, Move, Recorded
+from mooring.providers import Detected
 from mooring.send import Submission
 from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
 
@@ -47,6 +48,12 @@ class GrantService(Protocol):
     ) -> Grant: ...
     async def describe(self, application: Application, identifier: str, /, *, metadata: dict[str, str]) -> Grant: ...
     async def delete(self, application: Application, identifier: str, /) -> None: ...
+
+
+class DetectionService(Protocol):
+    """Whose account an address is, and which servers it may have."""
+
+    async def detect(self, application: Application, email: str, /) -> Detected: ...
 
 
 class TokenService(Protocol):
@@ -219,6 +226,7 @@ class Services:
 
     applications: ApplicationService
     grants: GrantService
+    detection: DetectionService
     tokens: TokenService
     placements: PlacementService
     feature: FeatureService

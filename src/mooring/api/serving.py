@@ -114,6 +114,7 @@ def services_of(installation: Installation) -> Services:
     return Services(
         applications=installation.applications,
         grants=installation.grants,
+        detection=installation.detection,
         tokens=installation.tokens,
         placements=installation.placements,
         feature=installation.feature,

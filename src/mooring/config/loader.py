@@ -206,6 +206,7 @@ def _build(source: Source, file: File) -> Config:
         lease=_duration(source, ("workers", "lease"), file.workers.lease),
         retention=_duration(source, ("ledger", "retention"), file.ledger.retention),
         diagnosis=_diagnosis(source, file.diagnosis),
+        ispdb=_ispdb(source, file.detection.ispdb),
     )
 
 
@@ -214,6 +215,14 @@ def _duration(source: Source, where: tuple[str, ...], text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as e:
         raise source.refuse(where, str(e), "Write a number and a unit: 5s, 30m, 12h, 90d.") from e
+
+
+def _ispdb(source: Source, text: str) -> str:
+    if text and not re.fullmatch(r"https://[^/?#@\s]+(/[^?#\s]*)?", text):
+        raise source.refuse(
+            ("detection", "ispdb"), f"{text!r} is not an https address", "Write one such as https://ispdb.example/v1.1."
+        )
+    return text.rstrip("/")
 
 
 def _server(source: Source, base: Path, section: Server) -> ServerConfig:

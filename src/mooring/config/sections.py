@@ -63,6 +63,10 @@ class Workers(Section, frozen=True):
     lease: str = "5s"
 
 
+class Detection(Section, frozen=True):
+    ispdb: str = ""
+
+
 class Ledger(Section, frozen=True):
     retention: str = "90d"
 
@@ -83,3 +87,4 @@ class File(Section, frozen=True):
     workers: Workers = Workers()
     ledger: Ledger = Ledger()
     diagnosis: Diagnosis = Diagnosis()
+    detection: Detection = Detection()

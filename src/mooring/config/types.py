@@ -205,6 +205,7 @@ class Config:
         window: how far back mail is copied.
         lease: how long a holder may be silent before its mailboxes are taken over.
         retention: how long ledger entries are kept.
+        ispdb: where autoconfig files of other people's domains are looked for, an https address; "" for nowhere.
     """
 
     path: Path
@@ -218,3 +219,4 @@ class Config:
     lease: timedelta
     retention: timedelta
     diagnosis: DiagnosisConfig = DiagnosisConfig()
+    ispdb: str = ""

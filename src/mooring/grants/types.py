@@ -10,15 +10,7 @@ import msgspec
 from mooring.config import Generation, Kind
 from mooring.errors import Forbidden
 from mooring.grants.errors import Stopped
-
-
-class TlsMode(StrEnum):
-    """When TLS begins. It is never left out."""
-
-    #: from the first byte (RFC 8314)
-    IMPLICIT = "implicit"
-    #: by STARTTLS, before anything else is said
-    STARTTLS = "starttls"
+from mooring.net import TlsMode
 
 
 class Server(msgspec.Struct, frozen=True, omit_defaults=True):

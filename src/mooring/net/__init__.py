@@ -6,5 +6,6 @@ retries, and never chooses where a connection leaves from: that is ``egress``, t
 """
 
 from mooring.net.stream import Endpoint, Stream, TcpStream
+from mooring.net.tls import TlsMode
 
-__all__ = ["Endpoint", "Stream", "TcpStream"]
+__all__ = ["Endpoint", "Stream", "TcpStream", "TlsMode"]

@@ -37,6 +37,19 @@ class DialledSocket(socket.socket):
     __slots__ = ()
 
 
+class ResolverSocket(socket.socket):
+    """A socket to one of the host's own name servers. The tripwire lets it connect there, and nowhere else.
+
+    Attributes:
+        server: the name server's address and port.
+    """
+
+    def __init__(self, server: Endpoint, kind: socket.SocketKind) -> None:
+        super().__init__(socket.AF_INET6 if ":" in server.host else socket.AF_INET, kind)
+        self.server = (server.host, server.port)
+        self.setblocking(False)
+
+
 def look_up(host: str, port: int) -> list[IPAddress]:
     """The addresses of a name, in the order the host's own resolver gives them, each once; blocks until it does.
 

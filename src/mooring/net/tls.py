@@ -4,10 +4,11 @@ import asyncio.sslproto
 import functools
 import ssl
 from asyncio.sslproto import SSLProtocol
+from enum import StrEnum
 from ssl import SSLContext
 from typing import Any
 
-__all__ = ["SSLContext", "client_context"]
+__all__ = ["SSLContext", "TlsMode", "client_context"]
 
 _RECORD = 16 * 1024
 """Bytes. A TLS record is at most this long (RFC 8446 §5.1)."""
@@ -24,6 +25,15 @@ HEARD = 512
 
 _READ_BUFFER = memoryview(bytearray(_RECORD))
 """One for all connections of the process, since the event loop reads one at a time."""
+
+
+class TlsMode(StrEnum):
+    """When TLS begins. It is never left out."""
+
+    #: from the first byte (RFC 8314)
+    IMPLICIT = "implicit"
+    #: by STARTTLS, before anything else is said
+    STARTTLS = "starttls"
 
 
 class LeanSSLProtocol(SSLProtocol):

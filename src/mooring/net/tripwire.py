@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import Any
 
-from mooring.net.connect import DialledSocket
+from mooring.net.connect import DialledSocket, ResolverSocket
 
 _LEAVING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 """The audit events of what leaves for an address. Without one, over a socket that is connected, it is None."""
@@ -23,7 +23,7 @@ class UndialledConnect(PermissionError):
 
 
 def arm(exceptions: set[tuple[str, int]]) -> None:
-    """Refuse, from now on and for good, every IP connect and datagram that is not the dialer's.
+    """Refuse, from now on and for good, every IP connect and datagram that is not the dialer's or the resolver's.
 
     Args:
         exceptions: (address, port) of the database, the one that Python code connects to and the dialer does not.
@@ -40,6 +40,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
     sock, address = args
     if address is None or isinstance(sock, DialledSocket) or sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
-    if tuple(address[:2]) in _exceptions:
+    where = tuple(address[:2])
+    if where in _exceptions or (isinstance(sock, ResolverSocket) and where == sock.server):
         return
     raise UndialledConnect(f"{event} to {address!r} was stopped: only the dialer connects")

@@ -21,6 +21,7 @@ from mooring.mail import (
     Page,
 )
 from mooring.send import Submission
+from tests.unit.api.fake_detection import FakeDetection
 from tests.unit.api.fake_diagnoses import FakeDiagnoses
 from tests.unit.api.fake_feature import FakeFeature
 from tests.unit.api.fake_guard import FakeGuard
@@ -311,6 +312,7 @@ class World:
 
     applications: FakeApplications = field(default_factory=FakeApplications)
     grants: FakeGrants = field(default_factory=FakeGrants)
+    detection: FakeDetection = field(default_factory=FakeDetection)
     tokens: FakeTokens = field(default_factory=FakeTokens)
     offsets: FakeOffsets = field(default_factory=FakeOffsets)
     mailbox: FakeMailbox = field(default_factory=FakeMailbox)
@@ -338,6 +340,7 @@ class World:
         return Services(
             applications=self.applications,
             grants=self.grants,
+            detection=self.detection,
             tokens=self.tokens,
             offsets=self.offsets,
             placements=self.placements,

@@ -251,3 +251,10 @@ migration_mode.v2 = "direct"
 @given(st.text(max_size=200), st.lists(st.one_of(st.text(max_size=5), st.integers(0, 3)), max_size=4))
 def test_every_place_of_every_text_has_a_line_of_it(text: str, path: list[str | int]) -> None:
     assert 1 <= line_of(text, tuple(path)) <= max(1, len(text.splitlines()))
+
+
+def test_an_ispdb_is_somebodys_choice(tmp_path: Path) -> None:
+    path = tmp_path / "mooring.toml"
+    path.write_text("")
+    assert load_config(path, {}).ispdb == ""
+    assert load_config(path, {"MOORING_DETECTION_ISPDB": "https://ispdb.test/v1.1/"}).ispdb == "https://ispdb.test/v1.1"

@@ -106,6 +106,12 @@ REFUSED = {
         "this is not an IP address",
         "that the far side sees",
     ),
+    "an ISPDB in clear": (
+        '[detection]\nispdb = "http://ispdb.test/v1.1"\n',
+        2,
+        "'http://ispdb.test/v1.1' is not an https address",
+        "https://ispdb.example/v1.1",
+    ),
     "a region that is none": (
         SOURCES + '[[egress.pool]]\ngeneration = "v3"\nkind = "static"\nregion = "US-1"\n',
         14,

@@ -1,4 +1,4 @@
-"""Native authentication: the account's servers for a code, the code for an access token."""
+"""Native authentication: whose account it is, its servers for a code, the code for an access token."""
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -10,6 +10,11 @@ from mooring.api.connecting import SettingsBody, connect_request
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.v2.views import ConnectedView, connected_view
+from mooring.providers import Detected, Provider
+
+_NAMES = {Provider.GOOGLE: "gmail", Provider.MICROSOFT: "office365", Provider.EWS: "exchange"}
+"""How v2 calls what v3 has other words for."""
+_NO_IMAP = frozenset(_NAMES)
 
 
 class AuthorizeBody(msgspec.Struct):
@@ -35,6 +40,33 @@ class CodeView(msgspec.Struct):
     """A code, good once and for a short while."""
 
     code: str
+
+
+class DetectBody(msgspec.Struct):
+    """The body of ``POST /connect/detect-provider``."""
+
+    client_id: str
+    client_secret: str
+    email_address: str
+
+
+class DetectedView(msgspec.Struct):
+    """What was found out; the names are null where nothing was."""
+
+    auth_name: str | None
+    detected: bool
+    email_address: str
+    is_imap: bool
+    provider_name: str | None
+
+
+@door("POST", "/connect/detect-provider", answer=DetectedView, body=DetectBody, secured=False)
+async def detect_provider(request: Req) -> ASGIResponse:
+    """Detect the provider of an e-mail address."""
+    body = await json_of(request, DetectBody)
+    application = await v2_application(request, body.client_id, body.client_secret)
+    limits_of(request).take(Limit.DETECT, application.id)
+    return encoded(_detected_view(await services_of(request).detection.detect(application, body.email_address)))
 
 
 @door("POST", "/connect/authorize", answer=CodeView, body=AuthorizeBody, secured=False)
@@ -67,4 +99,12 @@ async def exchange(request: Req) -> ASGIResponse:
     return encoded(connected_view(grant, await tokens.issue(grant)))
 
 
-ROUTES = (authorize, exchange)
+def _detected_view(found: Detected) -> DetectedView:
+    if found.provider is None:
+        return DetectedView(None, False, found.email, False, None)
+    name = _NAMES.get(found.provider, str(found.provider))
+    own = found.type if found.type and found.provider not in _NO_IMAP else name
+    return DetectedView(name, True, found.email, found.provider not in _NO_IMAP, own)
+
+
+ROUTES = (detect_provider, authorize, exchange)

@@ -9,6 +9,7 @@ from mooring.api.v3 import (
     connect,
     connections,
     deliveries,
+    detect,
     diagnoses,
     events,
     folders,
@@ -23,6 +24,7 @@ from mooring.api.v3 import (
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     *applications.ROUTES,
     *connect.ROUTES,
+    *detect.ROUTES,
     *grants.ROUTES,
     *moves.ROUTES,
     *folders.ROUTES,

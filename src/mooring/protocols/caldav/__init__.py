@@ -6,6 +6,7 @@ registrable domain of the address they were given for. Start at ``client.py``.
 """
 
 from mooring.protocols.caldav.client import CalDavClient
+from mooring.protocols.caldav.documents import read_xml
 from mooring.protocols.caldav.errors import (
     DavError,
     NotCalDav,
@@ -33,4 +34,5 @@ __all__ = [
     "SyncChanges",
     "SyncTokenInvalid",
     "Visitor",
+    "read_xml",
 ]
