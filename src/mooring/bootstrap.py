@@ -26,6 +26,7 @@ from mooring.diagnosis import (
     NetworkProber,
     Question,
     Runner,
+    detecting,
     exits_for,
     guessing,
     scopes_of,
@@ -228,6 +229,7 @@ async def _build(
     allowlist = Allowlist(db, config.egress.pools)
     await allowlist.publish()
     grants = Grants(db, objects, keys, sessions, applications, placements, clock)
+    detection = Detection(dialer, NameServers(), clock, ispdb=config.ispdb)
     return Installation(
         config=config,
         clock=clock,
@@ -243,7 +245,7 @@ async def _build(
         keys=keys,
         sessions=sessions,
         grants=grants,
-        detection=Detection(dialer, NameServers(), clock, ispdb=config.ispdb),
+        detection=detection,
         tokens=Tokens(db),
         placements=placements,
         feature=Feature(
@@ -258,7 +260,7 @@ async def _build(
         allowlist=allowlist,
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
-        diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy),
+        diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy, applications, detection),
     )
 
 
@@ -272,6 +274,8 @@ def _diagnoses(
     ledger: Ledger,
     clock: Clock,
     policy: DialerPolicy,
+    applications: Applications,
+    detection: Detection,
 ) -> Diagnoses:
     followers = Followers(db)
     prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
@@ -287,7 +291,7 @@ def _diagnoses(
         grants,
         keys,
         followers,
-        Means(runner.run, guessing(prober.look_up)),
+        Means(runner.run, detecting(detection, applications, guessing(prober.look_up))),
         scopes=scopes_of(policy.pools, config.egress.pools),
         lease=config.lease,
     )

@@ -6,6 +6,7 @@ then ``runner.py`` for how a diagnosis goes, and ``service.py`` for how one is a
 """
 
 from mooring.diagnosis.carrying import Carrying, Means
+from mooring.diagnosis.detecting import detecting
 from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
@@ -73,6 +74,7 @@ __all__ = [
     "Told",
     "Vantage",
     "Verdict",
+    "detecting",
     "exits_for",
     "forget_diagnoses",
     "guessing",

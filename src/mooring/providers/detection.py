@@ -64,7 +64,7 @@ class Detection:
         *,
         ispdb: str = "",
         within_s: float = WITHIN_S,
-        outside: Callable[[Application, str], Outside] | None = None,
+        outside: Callable[[str, EnvironmentName, str], Outside] | None = None,
     ) -> None:
         self._dialer = dialer
         self._names = names
@@ -77,28 +77,32 @@ class Detection:
         self._under_way: dict[tuple[str, str], asyncio.Task[Detected]] = {}
 
     async def detect(self, application: Application, email: str) -> Detected:
-        """The provider and the servers of an address, within about eight seconds.
+        """The provider and the servers of an address, within about eight seconds, as its application discovers.
 
         Raises:
             InvalidRequest: it is no e-mail address.
             EgressError: our own exit failed, and nothing is known without it.
         """
+        return await self.detect_from(application.id, _environment(application), email)
+
+    async def detect_from(self, application_id: str, environment: EnvironmentName, email: str) -> Detected:
+        """As ``detect``, from this environment; "" is the operator himself."""
         email, domain = parse_address(email)
         if known := table.by_domain(domain):
             return _of_known(email, known, known.proposals(Origin.TABLE))
-        key = (str(self._environment(application)), domain)
+        key = (str(environment), domain)
         remembered = self._remembered.get(key)
         if remembered is not None and self._clock.monotonic() < remembered.until:
             return remembered.answer.of(email)
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.ensure_future(self._search(key, application, email, domain))
+            outside = self._outside(application_id, environment, domain)
+            task = self._under_way[key] = asyncio.ensure_future(self._search(key, outside, email, domain))
             task.add_done_callback(lambda done: self._ended(key, done))
         # Who gives up does not end it for the others.
         return (await asyncio.shield(task)).of(email)
 
-    async def _search(self, key: tuple[str, str], application: Application, email: str, domain: str) -> Detected:
-        outside = self._outside(application, domain)
+    async def _search(self, key: tuple[str, str], outside: Outside, email: str, domain: str) -> Detected:
         search = Search(outside, self._names, email=email, domain=domain, ispdb=self._ispdb, may_knock=self._may_knock)
         await search.run(within_s=self._within_s)
         answer = _concluded(email, search)
@@ -123,19 +127,20 @@ class Detection:
         if not task.cancelled():
             task.exception()  # looked at: everybody may have given it up by now
 
-    def _by_dialer(self, application: Application, domain: str) -> Outside:
-        caller = Caller(application.id, digest_id("detection", application.id, domain))
-        return Discovery(self._dialer, self._environment(application), caller)
+    def _by_dialer(self, application_id: str, environment: EnvironmentName, domain: str) -> Outside:
+        caller = Caller(application_id, digest_id("detection", application_id, domain))
+        return Discovery(self._dialer, environment, caller)
 
-    def _environment(self, application: Application) -> EnvironmentName:
-        """As the authentication that is to follow would leave (spec §4)."""
-        kind = kind_for(
-            Traffic.DISCOVERY,
-            generation=application.generation,
-            feature_on=application.feature_on,
-            placement=application.placement,
-        )
-        return application.environment(kind)
+
+def _environment(application: Application) -> EnvironmentName:
+    """As the authentication that is to follow would leave (spec §4)."""
+    kind = kind_for(
+        Traffic.DISCOVERY,
+        generation=application.generation,
+        feature_on=application.feature_on,
+        placement=application.placement,
+    )
+    return application.environment(kind)
 
 
 def _concluded(email: str, search: Search) -> Detected:

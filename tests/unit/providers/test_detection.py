@@ -62,7 +62,7 @@ class House:
             self.clock,
             ispdb=self.ispdb,
             within_s=self.within_s,
-            outside=lambda application, domain: self.outside,
+            outside=lambda application_id, environment, domain: self.outside,
         )
 
     async def detect(self, email: str = EMAIL, application: Application = V3_APPLICATION) -> Detected:
