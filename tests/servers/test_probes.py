@@ -24,7 +24,7 @@ from tests.lab import (
     Verdict,
 )
 from tests.postgres import database, database_url, migrated_template, postgres_server
-from tests.probing import Probing, no
+from tests.probing import Probing
 
 __all__ = ["database", "database_url", "migrated_template", "postgres_server"]
 
