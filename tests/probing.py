@@ -1,6 +1,6 @@
 """A prober over the real dialer, and probes to give to it; what it tells on the way is kept."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -21,6 +21,7 @@ from mooring.diagnosis.types import (
     Target,
     Vantage,
 )
+from mooring.diagnosis.walk import Limits
 from mooring.egress import Berths, Dialer, DialerPolicy, Ledger, SharedResolver
 from mooring.egress.carriers import Resolver
 from mooring.egress.types import Timeouts
@@ -57,10 +58,11 @@ class Probing:
 
     database: Database
     ledger: Ledger
-    pools: dict[Vantage, Sequence[str | SourceConfig]]
+    pools: Mapping[Vantage, Sequence[str | SourceConfig]]
     targets: Sequence[ControlTarget] = ()
     resolve: Resolver | None = None
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect_s=3.0, tls_s=3.0))
+    limits: Limits = field(default_factory=Limits)
     berths: Berths = field(default_factory=lambda: Berths(20))
     told: list[Progress] = field(default_factory=list[Progress])
 
@@ -80,7 +82,7 @@ class Probing:
             self.database, self.ledger, clock, DialerPolicy(tuple(pools), allow=ALLOWED),
             resolve=self.resolve or SharedResolver(), berths=self.berths, timeouts=self.timeouts,
         )  # fmt: skip
-        self.prober = NetworkProber(self.dialer, self.ledger, clock, pools, self.targets)
+        self.prober = NetworkProber(self.dialer, self.ledger, clock, pools, self.targets, self.limits)
 
     async def observe(
         self,

@@ -6,9 +6,9 @@ import httpx
 
 from mooring.diagnosis.errors import SpeaksOtherwise
 from mooring.diagnosis.types import Stage, Target
-from mooring.diagnosis.walk import COMMAND_S, MOST_BYTES, Walk
+from mooring.diagnosis.walk import MOST_BYTES, Walk
 from mooring.egress import DialledStream, http_over
-from mooring.grants import GREETING_S, LOGIN_S, TlsMode
+from mooring.grants import TlsMode
 from mooring.protocols.caldav import Answer, CalDavClient, Visitor
 
 _NO_CALENDARS = frozenset({200, 204, 400, 404, 405, 410, 501})
@@ -21,19 +21,19 @@ async def probe_caldav(walk: Walk) -> None:
     Raises:
         NetworkError, ProtocolError, EgressError, TargetNotAllowed: it came no further than the trail says.
     """
-    trail = walk.trail
+    trail, limits = walk.trail, walk.limits
     trail.tls = TlsMode.IMPLICIT
     stream = await walk.connect()
     await walk.protect(stream)
     streams = _Streams(walk, stream)
     async with streams, streams.client() as http:
-        visitor = Visitor(http, _address(walk.target), timeout_s=COMMAND_S)
-        async with trail.passing(Stage.GREETING, GREETING_S):
+        visitor = Visitor(http, _address(walk.target), timeout_s=limits.command_s)
+        async with trail.passing(Stage.GREETING, limits.greeting_s):
             answer = await visitor.options()
             trail.offered(_offers(answer))
             if answer.status == 429:
                 visitor.refuse(answer)
-        async with trail.passing(Stage.CAPABILITY, 3 * COMMAND_S):
+        async with trail.passing(Stage.CAPABILITY, 3 * limits.command_s):
             await _ask_as_stranger(walk, visitor)
         if await walk.is_allowed_to_login():
             await _list_calendars(walk, http)
@@ -59,13 +59,13 @@ async def _ask_as_stranger(walk: Walk, visitor: Visitor) -> None:
 
 
 async def _list_calendars(walk: Walk, http: httpx.AsyncClient) -> None:
-    trail, target = walk.trail, walk.target
+    trail, target, limits = walk.trail, walk.target, walk.limits
     client = CalDavClient(
-        http, _address(target), target.username, walk.password, max_bytes=MOST_BYTES, timeout_s=LOGIN_S
+        http, _address(target), target.username, walk.password, max_bytes=MOST_BYTES, timeout_s=limits.login_s
     )
-    async with trail.passing(Stage.LOGIN, 2 * LOGIN_S):
+    async with trail.passing(Stage.LOGIN, 2 * limits.login_s):
         home = await client.discover()
-    async with trail.passing(Stage.CALENDAR, LOGIN_S):
+    async with trail.passing(Stage.CALENDAR, limits.login_s):
         await client.calendars(home)
 
 
@@ -88,7 +88,9 @@ class _Streams:
 
     def client(self) -> httpx.AsyncClient:
         """An HTTP client over them, which ends those that it has used."""
-        return http_over(self._open, tls_s=self._walk.dialer.timeouts.tls_s, timeout_s=LOGIN_S, keepalive=1, at_once=1)
+        walk = self._walk
+        tls_s = walk.dialer.timeouts.tls_s
+        return http_over(self._open, tls_s=tls_s, timeout_s=walk.limits.login_s, keepalive=1, at_once=1)
 
     async def _open(self, host: str, port: int) -> DialledStream:
         walk = self._walk

@@ -23,7 +23,7 @@ from mooring.diagnosis.types import (
     Service,
     Vantage,
 )
-from mooring.diagnosis.walk import Walk
+from mooring.diagnosis.walk import Limits, Walk
 from mooring.egress import Caller, Dial, Dialer, Ledger, Traffic
 from mooring.errors import (
     MooringError,
@@ -34,8 +34,7 @@ from mooring.errors import (
     TargetNotAllowed,
 )
 
-PROBE_S = 120.0
-"""Seconds for a whole probe, besides its waiting for leave to log in; more than its stages have together."""
+LIMITS = Limits()
 
 _SCRIPTS: dict[Service, Callable[[Walk], Awaitable[None]]] = {
     Service.IMAP: probe_imap,
@@ -62,9 +61,11 @@ class NetworkProber:
         clock: Clock,
         pools: Sequence[PoolConfig],
         targets: Sequence[ControlTarget] = (),
+        limits: Limits = LIMITS,
     ) -> None:
         self._dialer = dialer
         self._clock = clock
+        self._limits = limits
         self._pools = {str(pool.environment): pool for pool in pools}
         self._controls = Controls(dialer, ledger, clock, targets)
 
@@ -95,13 +96,13 @@ class NetworkProber:
         shows = probe.depth is Depth.FULL and probe.exit.vantage in _MAY_SHOW_CREDENTIALS
         try:
             source, dial = self._way(question, probe)
-            walk = Walk(self._dialer, dial, source, trail, question.email)
+            walk = Walk(self._dialer, dial, source, trail, self._limits, question.email)
             if shows and probe.target.username:
                 walk.password, walk.may_login = password, may_login
-            async with asyncio.timeout(PROBE_S) as walk.limit:
+            async with asyncio.timeout(self._limits.probe_s) as walk.deadline:
                 await _SCRIPTS[probe.target.service](walk)
         except TimeoutError:
-            return trail.failed(ReadTimeout(f"the probe was not over after {PROBE_S:.0f} s"))
+            return trail.failed(ReadTimeout(f"the probe was not over after {self._limits.probe_s:.0f} s"))
         except MooringError as e:
             return trail.failed(e)
         return trail.reached()

@@ -13,18 +13,32 @@ from mooring.diagnosis.trail import Trail
 from mooring.diagnosis.types import Depth, Service, Stage, Target
 from mooring.egress import Dial, Dialer, DialledStream
 from mooring.errors import ConnectionLost, MooringError, ReadTimeout, RemoteProtocolError, TLSFailed
-from mooring.grants import GREETING_S, TlsMode, mode_of
+from mooring.grants import GREETING_S, LOGIN_S, TlsMode, mode_of
 from mooring.net import Endpoint, Stream
 
-COMMAND_S = 8.0
-"""Seconds for one command; a healthy server needs a few milliseconds, and people wait for the verdict."""
-LEAVE_S = 3.0
-"""Seconds for the last word of a server that is taken leave of."""
 DIAL_S = 25.0
 """Seconds for berth, ledger and connection together; each has its own, shorter limit, and this one is for the rest."""
 
-MOST_BYTES = 4 * 1024 * 1024
-"""That one probe reads: the list of tens of thousands of folders is about as long. Who sends more has no end."""
+MOST_BYTES = 1024 * 1024
+"""That one probe reads: the list of ten thousand folders is about as long. Who sends more has no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many seconds a probe waits for what; connecting and TLS have those of every dial.
+
+    Attributes:
+        command_s: for one command; a healthy server needs a few milliseconds, and people wait for the verdict.
+        login_s: servers delay a refusal on purpose.
+        leave_s: for the last word of a server that is taken leave of.
+        probe_s: for all of it, besides waiting for leave to log in; more than the stages have together.
+    """
+
+    greeting_s: float = GREETING_S
+    command_s: float = 8.0
+    login_s: float = LOGIN_S
+    leave_s: float = 3.0
+    probe_s: float = 120.0
 
 
 @dataclass(slots=True)
@@ -36,17 +50,18 @@ class Walk:
         email: whom a recipient is tried with, or "".
         password: "" where the probe ends before a login.
         may_login: see ``interfaces.MayLogin``.
-        limit: of the whole probe; waiting for leave to log in is not counted.
+        deadline: of the whole probe; waiting for leave to log in is not counted.
     """
 
     dialer: Dialer
     dial: Dial
     source: SourceConfig
     trail: Trail
+    limits: Limits
     email: str = ""
     password: str = field(default="", repr=False)
     may_login: MayLogin | None = field(default=None, repr=False)
-    limit: asyncio.Timeout | None = field(default=None, repr=False)
+    deadline: asyncio.Timeout | None = field(default=None, repr=False)
 
     @property
     def target(self) -> Target:
@@ -114,7 +129,7 @@ class Walk:
             SpeaksOtherwise: it speaks something else, or waits for TLS.
         """
         try:
-            first = await stream.peek(timeout_s=GREETING_S)
+            first = await stream.peek(timeout_s=self.limits.greeting_s)
         except ReadTimeout:
             await stream.aclose()
             if self.trail.tls is TlsMode.STARTTLS and await self._awaits_tls():
@@ -131,16 +146,16 @@ class Walk:
         """Whether credentials are to be shown now; waits for as long as somebody thinks about it."""
         if not self.password or self.may_login is None:
             return False
-        began, until = time.monotonic(), self.limit.when() if self.limit else None
-        if self.limit and until:
-            self.limit.reschedule(None)
+        began, until = time.monotonic(), self.deadline.when() if self.deadline else None
+        if self.deadline and until:
+            self.deadline.reschedule(None)
         try:
             allowed = await self.may_login()
         finally:
             waited_s = time.monotonic() - began
             self.trail.waited_s += waited_s
-            if self.limit and until:
-                self.limit.reschedule(until + waited_s)
+            if self.deadline and until:
+                self.deadline.reschedule(until + waited_s)
         if allowed:
             self.trail.depth = Depth.FULL
         return allowed
@@ -160,7 +175,7 @@ class Walk:
             stream = await self.dial_again()
             await stream.start_tls(timeout_s=self.dialer.timeouts.tls_s)
             self.trail.protected(stream)
-            await stream.send(_FAREWELLS.get(self.target.service, b""), timeout_s=LEAVE_S)
+            await stream.send(_FAREWELLS.get(self.target.service, b""), timeout_s=self.limits.leave_s)
         except TLSFailed as e:
             return e.reason in {"certificate", "alert"}
         except MooringError:

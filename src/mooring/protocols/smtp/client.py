@@ -1,6 +1,7 @@
 """One submission session, step by step, each step told apart from the next."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from aiosmtplib.esmtp import parse_esmtp_extensions
 
@@ -18,6 +19,9 @@ TLS_S = 10.0
 
 QUIT_S = 5.0
 """Seconds. Nothing depends on the answer."""
+
+TURNED_AWAY_S = 1.0
+"""Seconds for the same, of a server that has refused to speak to us: somebody waits for the news."""
 
 _CONTINUE, _START_MAIL, _CLOSING = 334, 354, 421
 _NO_EHLO = frozenset({500, 502, 504})
@@ -51,14 +55,18 @@ class SmtpClient:
         return self._dialogue.is_usable
 
     async def greeting(self, *, timeout_s: float = GREETING_S) -> Reply:
-        """Read the greeting, and say nothing yet.
+        """Read the greeting, and say nothing yet; who is turned away takes leave, as the server waits for that.
 
         Raises:
             SmtpRefused: 554, 421 or another no in place of 220.
             ReadTimeout, ConnectionLost, RemoteProtocolError.
+        Source: RFC 5321 §3.1.
         """
         reply = await self._dialogue.greeting(timeout_s=timeout_s)
         if reply.code != 220:
+            if reply.is_permanent:
+                with suppress(NetworkError, ProtocolError):
+                    await self._dialogue.ask(Step.QUIT, b"QUIT", timeout_s=TURNED_AWAY_S)
             self._dialogue.give_up()
             raise self._unexpected(reply, Step.GREETING)
         return reply
