@@ -10,10 +10,13 @@ from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
 from mooring.diagnosis.interfaces import Tell
+from mooring.diagnosis.memory import LedgerMemory
 from mooring.diagnosis.question import Ask, Asker
 from mooring.diagnosis.records import Diagnosis, State, Told
+from mooring.diagnosis.repository.budget import forget_probes
 from mooring.diagnosis.repository.diagnoses import forget_diagnoses
 from mooring.diagnosis.service import Diagnoses, DiagnosisPolicy
+from mooring.diagnosis.spending import SharedBudget
 from mooring.diagnosis.types import (
     Began,
     Code,
@@ -50,6 +53,7 @@ __all__ = [
     "DiagnosisView",
     "Evidence",
     "Followers",
+    "LedgerMemory",
     "LookedUp",
     "Means",
     "Observation",
@@ -61,6 +65,7 @@ __all__ = [
     "Reader",
     "Secrets",
     "Service",
+    "SharedBudget",
     "Stage",
     "State",
     "Tell",
@@ -69,6 +74,7 @@ __all__ = [
     "Verdict",
     "exits_for",
     "forget_diagnoses",
+    "forget_probes",
     "guessing",
     "scopes_of",
     "vantage_of",
