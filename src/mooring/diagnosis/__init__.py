@@ -11,7 +11,7 @@ from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
 from mooring.diagnosis.interfaces import Tell
 from mooring.diagnosis.memory import LedgerMemory
-from mooring.diagnosis.question import Ask, Asker
+from mooring.diagnosis.question import PORTS, Ask, Asker
 from mooring.diagnosis.records import Diagnosis, State, Told
 from mooring.diagnosis.repository.budget import forget_probes
 from mooring.diagnosis.repository.diagnoses import forget_diagnoses
@@ -21,31 +21,37 @@ from mooring.diagnosis.types import (
     Began,
     Code,
     Concluded,
+    Control,
     Controlled,
     Evidence,
     LookedUp,
+    Lookup,
     Observation,
     Observed,
     Outcome,
     Passed,
+    Probe,
     Progress,
     Question,
     Reader,
     Secrets,
     Service,
     Stage,
+    Step,
     Vantage,
     Verdict,
 )
 from mooring.diagnosis.views import DiagnosisView, view_of
 
 __all__ = [
+    "PORTS",
     "Ask",
     "Asker",
     "Began",
     "Carrying",
     "Code",
     "Concluded",
+    "Control",
     "Controlled",
     "Diagnoses",
     "Diagnosis",
@@ -55,11 +61,13 @@ __all__ = [
     "Followers",
     "LedgerMemory",
     "LookedUp",
+    "Lookup",
     "Means",
     "Observation",
     "Observed",
     "Outcome",
     "Passed",
+    "Probe",
     "Progress",
     "Question",
     "Reader",
@@ -68,6 +76,7 @@ __all__ = [
     "SharedBudget",
     "Stage",
     "State",
+    "Step",
     "Tell",
     "Told",
     "Vantage",
