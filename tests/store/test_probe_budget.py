@@ -228,11 +228,11 @@ async def test_the_ledger_tells_of_earlier_connections_of_the_application_alone(
             at, application, traffic, environment, source, port, outcome,
         )  # fmt: skip
     memory = LedgerMemory(database)
-    earlier = await memory.earlier(question("a"))
+    earlier = await memory.earlier_connections(question("a"))
     assert {(e.source, e.vantage, e.service, e.at) for e in earlier} == {
         ("d1", Vantage.DYNAMIC, Service.IMAP, now - timedelta(days=1)),
         ("s1", Vantage.STATIC, Service.SMTP, now - timedelta(days=3)),
         ("o1", Vantage.OTHER_GENERATION, Service.IMAP, now - timedelta(days=4)),
     }
-    operators = await memory.earlier(msgspec.structs.replace(question("a"), application_id=""))
+    operators = await memory.earlier_connections(msgspec.structs.replace(question("a"), application_id=""))
     assert {e.source for e in operators} == {"d1", "s1", "o1", "s5"}

@@ -59,6 +59,6 @@ class Budget(Protocol):
 class Memory(Protocol):
     """What is known from before."""
 
-    async def earlier(self, question: Question) -> tuple[Earlier, ...]:
+    async def earlier_connections(self, question: Question) -> tuple[Earlier, ...]:
         """Connections of ours to these hosts that were opened, the latest of each source and service."""
         ...

@@ -18,7 +18,7 @@ class LedgerMemory:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def earlier(self, question: Question) -> tuple[Earlier, ...]:
+    async def earlier_connections(self, question: Question) -> tuple[Earlier, ...]:
         """Connections to these hosts that were opened in the last 30 days, the latest of each source and service.
 
         Those of the application that asks alone: nobody learns whose servers others connect to. An operator's are all.
