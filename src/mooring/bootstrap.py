@@ -22,16 +22,17 @@ from mooring.diagnosis import (
     DiagnosisPolicy,
     Exit,
     Followers,
+    LedgerMemory,
     Means,
     NetworkProber,
     Question,
     Runner,
+    SharedBudget,
     detecting,
     exits_for,
     guessing,
     scopes_of,
 )
-from mooring.diagnosis.standin import Unlimited
 from mooring.egress import (
     Berths,
     Dialer,
@@ -279,12 +280,11 @@ def _diagnoses(
 ) -> Diagnoses:
     followers = Followers(db)
     prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
-    gentle = Unlimited()
 
     def exits(question: Question) -> Sequence[Exit]:
         return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)
 
-    runner = Runner(prober, gentle, gentle, exits, clock)
+    runner = Runner(prober, SharedBudget(db, vault, clock), LedgerMemory(db), exits, clock)
     carrying = Carrying(
         db,
         vault,

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from mooring.cli import apps, demo, draining, egress, grants, guard, keys, moves, operators, processes, up, webhooks
+from mooring.cli import (
+    apps,
+    demo,
+    diagnose,
+    draining,
+    egress,
+    grants,
+    guard,
+    keys,
+    moves,
+    operators,
+    processes,
+    up,
+    webhooks,
+)
 from mooring.cli.output import console, show_json
 
 cli = typer.Typer(
@@ -39,6 +53,7 @@ cli.command("api")(processes.api)
 cli.command("worker")(processes.worker)
 cli.command("ips")(egress.ips)
 cli.command("demo")(demo.demo)
+cli.command("diagnose")(diagnose.diagnose)
 apps.cli.command("moves")(moves.batches)
 apps.cli.command("pause")(moves.pause)
 apps.cli.command("resume")(moves.resume)

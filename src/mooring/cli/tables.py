@@ -11,7 +11,7 @@ GAP = 2
 
 def lay_out(console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[Text]:
     """The lines, none of them wider than the console, as long as no word is."""
-    cells = [[_shown(value) for value in row] for row in rows]
+    cells = [[shown(value) for value in row] for row in rows]
     heads = [Text(column, style="bold") for column in columns]
     widths = _widths(console.width, list(zip(heads, *cells, strict=True)))
     if widths is None:
@@ -21,7 +21,7 @@ def lay_out(console: Console, columns: Sequence[str], rows: Sequence[Sequence[ob
         yield from _row(console, row, widths)
 
 
-def _shown(value: object) -> Text:
+def shown(value: object) -> Text:
     """The value as text that does nothing to a terminal."""
     text = "" if value is None else str(value)
     return Text("".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text))

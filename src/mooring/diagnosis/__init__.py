@@ -11,42 +11,51 @@ from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
 from mooring.diagnosis.interfaces import Tell
+from mooring.diagnosis.memory import LedgerMemory
 from mooring.diagnosis.prober import NetworkProber
-from mooring.diagnosis.question import Ask, Asker
+from mooring.diagnosis.question import PORTS, Ask, Asker
 from mooring.diagnosis.records import Diagnosis, State, Told
+from mooring.diagnosis.repository.budget import forget_probes
 from mooring.diagnosis.repository.diagnoses import forget_diagnoses
 from mooring.diagnosis.runner import Runner
 from mooring.diagnosis.service import Diagnoses, DiagnosisPolicy
+from mooring.diagnosis.spending import SharedBudget
 from mooring.diagnosis.types import (
     Began,
     Code,
     Concluded,
+    Control,
     Controlled,
     Evidence,
     Exit,
     LookedUp,
+    Lookup,
     Observation,
     Observed,
     Outcome,
     Passed,
+    Probe,
     Progress,
     Question,
     Reader,
     Secrets,
     Service,
     Stage,
+    Step,
     Vantage,
     Verdict,
 )
 from mooring.diagnosis.views import DiagnosisView, view_of
 
 __all__ = [
+    "PORTS",
     "Ask",
     "Asker",
     "Began",
     "Carrying",
     "Code",
     "Concluded",
+    "Control",
     "Controlled",
     "Diagnoses",
     "Diagnosis",
@@ -55,21 +64,26 @@ __all__ = [
     "Evidence",
     "Exit",
     "Followers",
+    "LedgerMemory",
     "LookedUp",
+    "Lookup",
     "Means",
     "NetworkProber",
     "Observation",
     "Observed",
     "Outcome",
     "Passed",
+    "Probe",
     "Progress",
     "Question",
     "Reader",
     "Runner",
     "Secrets",
     "Service",
+    "SharedBudget",
     "Stage",
     "State",
+    "Step",
     "Tell",
     "Told",
     "Vantage",
@@ -77,6 +91,7 @@ __all__ = [
     "detecting",
     "exits_for",
     "forget_diagnoses",
+    "forget_probes",
     "guessing",
     "scopes_of",
     "vantage_of",

@@ -44,6 +44,15 @@ def exits_for(pools: Sequence[PoolConfig], generation: str, region: str, foreign
     return tuple(sorted(found, key=lambda way_out: _ORDER.index(way_out.vantage)))
 
 
+def environment_of(name: str) -> EnvironmentName | None:
+    """The environment that is written so; None: none of today's."""
+    try:
+        generation, region, kind = name.split("-")
+        return EnvironmentName(Generation(generation), region, Kind(kind))
+    except ValueError:
+        return None
+
+
 def scopes_of(served: Sequence[PoolConfig], declared: Sequence[PoolConfig]) -> list[str]:
     """Whose questions a process can answer: of a generation and region of which it leaves by every declared pool."""
     serves = {pool.environment for pool in served}

@@ -118,6 +118,24 @@ async def opened_from(
     )  # fmt: skip
 
 
+async def last_opened(
+    db: Database, hosts: Sequence[str], *, application_id: str | None, since: timedelta
+) -> list[LedgerEntry]:
+    """Of each source the latest connection to each of these hosts and ports that was opened, but for probes.
+
+    Args:
+        application_id: None for any.
+    """
+    rows = await db.fetch(
+        f"""SELECT DISTINCT ON (host, port, environment, source) {_ENTRY} FROM ledger
+            WHERE host = ANY ($1) AND ($2::text IS NULL OR application_id = $2) AND at > now() - $3::interval
+              AND outcome = 'opened' AND traffic <> 'probe'
+            ORDER BY host, port, environment, source, at DESC""",
+        list(hosts), application_id, since,
+    )  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
 def _entry(row: Any) -> LedgerEntry:
     values: dict[str, Any] = dict(row)
     values["id"] = str(values["id"])

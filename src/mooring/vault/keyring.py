@@ -11,6 +11,7 @@ be moved to another row, or to another purpose.
 
 import base64
 import fcntl
+import hmac
 import os
 import secrets
 from collections.abc import Generator, Sequence
@@ -56,7 +57,7 @@ class Vault:
     Other processes may rotate the ring: a key that is not known yet is looked for in the file once more.
     """
 
-    __slots__ = ("_active", "_ciphers", "_clock", "_path")
+    __slots__ = ("_active", "_ciphers", "_clock", "_fingerprint_key", "_path")
 
     def __init__(self, path: Path, keys: Sequence[_Key], clock: Clock) -> None:
         self._path = path
@@ -116,6 +117,13 @@ class Vault:
         """
         return self.seal(self.open(sealed, context=context), context=context)
 
+    def fingerprint(self, plaintext: bytes, *, context: bytes) -> bytes:
+        """The same 16 bytes for the same value, which tell nothing of it to whoever lacks the key ring.
+
+        With another active key they are others: for what is kept for minutes.
+        """
+        return hmac.digest(self._fingerprint_key, context + b"\0" + plaintext, "sha256")[:16]
+
     def rotate(self) -> str:
         """Add a new key and make it the active one; the old ones stay, for reading.
 
@@ -134,7 +142,10 @@ class Vault:
 
     def _adopt(self, keys: Sequence[_Key]) -> None:
         self._ciphers = {bytes.fromhex(key.id): AESGCM(base64.b64decode(key.key)) for key in keys}
-        self._active = next(bytes.fromhex(key.id) for key in keys if key.active)
+        active = next(key for key in keys if key.active)
+        self._active = bytes.fromhex(active.id)
+        # Another key than the one that seals, though of the same root.
+        self._fingerprint_key = hmac.digest(base64.b64decode(active.key), b"mooring fingerprint", "sha256")
 
     def _cipher(self, key_id: bytes) -> AESGCM:
         if key_id not in self._ciphers:

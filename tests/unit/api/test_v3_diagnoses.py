@@ -78,9 +78,9 @@ async def test_followed_as_events_and_behind_the_last_one_heard(world: World, v3
 
 
 async def test_v2_asks_with_its_client_secret(world: World, anybody: httpx.AsyncClient) -> None:
-    asked = {"json": {"host": "imap.example.com"}, "params": {"client_id": "app-v2"}}
-    assert (await anybody.post(PATH, **asked)).status_code == 401
-    answer = await anybody.post(PATH, **asked, headers={"Authorization": f"Bearer {V2_SECRET}"})
+    path, body = f"{PATH}?client_id=app-v2", {"host": "imap.example.com"}
+    assert (await anybody.post(path, json=body)).status_code == 401
+    answer = await anybody.post(path, json=body, headers={"Authorization": f"Bearer {V2_SECRET}"})
     assert (answer.status_code, world.diagnoses.calls) == (202, [("ask", "app-v2")])
 
 
