@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from bench import dial, first_sync, memory, pages, webhooks
+from bench import diagnosis, dial, first_sync, memory, pages, webhooks
 from bench.report import Finding, as_json, as_text
 from tests.lab import Laboratory
 
@@ -15,6 +15,7 @@ MEASURES: dict[str, Callable[[Laboratory], Iterable[Finding]]] = {
     "pages": pages.measure,
     "webhooks": webhooks.latency,
     "lanes": webhooks.lanes,
+    "diagnosis": diagnosis.measure,
     # The last one: it arms the tripwire of this process, which then lets nothing else of it connect.
     "dial": dial.measure,
 }

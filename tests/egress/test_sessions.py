@@ -16,6 +16,7 @@ from mooring.grants import verify as verification
 from mooring.net.tls import client_context
 from tests.egress.exits import SERVER, SOURCES, STATIC, UNPLUMBED, Exits, bound, serving
 from tests.protocol.smtp.fake import SILENCE, FakeServer
+from tests.waiting import until_async
 
 PASSWORD = "a-password-of-ann"
 WAY = Way(Traffic.AUTH, STATIC, Caller("application", "subject"))
@@ -200,6 +201,22 @@ async def test_smtp_says_who_we_are_by_the_address_that_is_seen(sessions: Sessio
     assert (mode, attempt.source) == (TlsMode.STARTTLS, SOURCES[0])
     assert fake.lines[0] == f"EHLO [{SOURCES[0]}]"
     assert [line.split()[0] for line in fake.lines[:4]] == ["EHLO", "STARTTLS", "EHLO", "AUTH"]
+
+
+@pytest.mark.parametrize("begins", list(TlsMode))
+async def test_an_smtp_session_that_has_ended_holds_no_berth(
+    exits: Exits, sessions: Sessions, tls: ssl.SSLContext, begins: TlsMode
+) -> None:
+    fake = FakeServer(tls=tls if begins is TlsMode.STARTTLS else None)
+    async with serving(fake.serve, address=SERVER, tls=tls if begins is TlsMode.IMPLICIT else None) as running:
+        client, _, _ = await sessions.smtp(WAY, Server(SERVER, running.port, "ann", begins), PASSWORD)
+        assert [taken for taken, _ in exits.berths.counts().values()] == [1]
+        await client.quit()
+
+        async def none_is_taken() -> bool:
+            return not exits.berths.counts()
+
+        await until_async(none_is_taken, timeout_s=5, what="the berth is given back")
 
 
 async def test_a_refused_smtp_login(sessions: Sessions, tls: ssl.SSLContext) -> None:

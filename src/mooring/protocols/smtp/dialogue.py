@@ -31,6 +31,7 @@ class _Wire(SMTPProtocol):
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop())
         self._stray = bytearray()
+        self._before: asyncio.BaseProtocol | None = None
 
     def attach(self, transport: asyncio.WriteTransport, *, greeted: bool) -> None:
         """Take over a transport that is connected.
@@ -38,8 +39,15 @@ class _Wire(SMTPProtocol):
         Args:
             greeted: the greeting was read, so nothing is due until a command is sent.
         """
+        self._before = transport.get_protocol()
         self.connection_made(transport)
         self._response_pending = not greeted
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # The stream waits for the end of its connection, too: a berth is given back then.
+        if self._before is not None:
+            self._before.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if not self._response_pending or self.is_answered:
