@@ -12,6 +12,7 @@ from random import Random
 
 from mooring.diagnosis.cells import FILTERS, SETTINGS, Cell, Layout, is_statement
 from mooring.diagnosis.odds import CALL, chance_of_filter
+from mooring.diagnosis.rows import RELAY_PORT
 from mooring.diagnosis.types import Depth, Evidence, Exit, Observation, Outcome, Probe, Service, Target, Vantage
 from mooring.grants import TlsMode
 
@@ -135,18 +136,16 @@ class Plan:
 
     def _wider(self, layout: Layout, cell: Cell) -> list[Probe]:
         """Every static source, more dynamic ones; where neither gets in the other lists and ports as well."""
-        probes: list[Probe] = []
         if any(o.outcome in SETTINGS for o in cell.own.seen):
-            return self._alternatives(layout, cell, (Vantage.STATIC,))
-        static = layout.exits(Vantage.STATIC, cell.family)
-        dynamic = layout.exits(Vantage.DYNAMIC, cell.family)
-        probes += self._more(cell, static, Vantage.STATIC, each=1)
-        probes += self._more(cell, dynamic[:DYNAMIC_SOURCES], Vantage.DYNAMIC, each=1)
-        if not cell.own.let_in:
+            return self._alternatives(layout, cell)
+        differ = bool(cell.own.let_in)
+        probes = self._more_of(cell, Vantage.STATIC, until=ENOUGH if differ else 0)
+        probes += self._more_of(cell, Vantage.DYNAMIC, until=ENOUGH if differ else 0)
+        if not differ:
             for vantage in _ELSEWHERE:
                 exits = layout.exits(vantage, cell.family)[:ELSEWHERE]
                 probes += [self._again(e, cell) for e in exits]
-            probes += self._alternatives(layout, cell, _OWN)
+            probes += self._alternatives(layout, cell)
             probes += self._signs_of_life(layout, cell)
         return probes
 
@@ -159,38 +158,52 @@ class Plan:
             probes += [self._again(e, cell, after_s=n * APART_S) for e in odd for n in range(SELDOM - 1)]
             steady = [e for e in cell.layout.exits(Vantage.STATIC, cell.family) if e not in odd]
             probes += [self._again(e, cell, after_s=APART_S) for e in steady]
-        if not (static.let_in and dynamic.kept_out) or _is_sure(cell):
-            return probes
-        layout = cell.layout
-        each = 2
-        probes += self._more(cell, layout.exits(Vantage.STATIC, cell.family), Vantage.STATIC, each=each)
-        exits = layout.exits(Vantage.DYNAMIC, cell.family)[:DYNAMIC_SOURCES]
-        probes += self._more(cell, exits, Vantage.DYNAMIC, each=each)
-        return probes
+        elsewhere = any(cell.side(vantage).let_in for vantage in _ELSEWHERE)
+        if (static.let_in and dynamic.kept_out and not _is_sure(cell)) or (elsewhere and not cell.own.let_in):
+            probes += self._more_of(cell, Vantage.STATIC, until=ENOUGH)
+            probes += self._more_of(cell, Vantage.DYNAMIC, until=ENOUGH)
+        return probes + self._from_the_other_side(cell)
 
-    def _more(self, cell: Cell, exits: Sequence[Exit], vantage: Vantage, *, each: int) -> list[Probe]:
-        """Each source that was not seen yet once; then all by turns, until there is enough of the group."""
-        seen = [o.source for o in cell.side(vantage).seen]
+    def _from_the_other_side(self, cell: Cell) -> list[Probe]:
+        """The alternatives that work from a static address, from a dynamic one: are they open to everybody?"""
+        seen = {(o.port, o.vantage) for o in cell.alternatives if o.service is cell.target.service}
+        worked = [o for o in cell.alternatives if o.service is cell.target.service and o.outcome is Outcome.REACHED]
+        exits = cell.layout.exits(Vantage.DYNAMIC, cell.family)[:1]
+        return [
+            self._probe(e, Target(o.service, o.host, o.port, o.tls), cell.address, alternative=True)
+            for o in worked
+            if (o.port, Vantage.DYNAMIC) not in seen and not cell.dynamic.let_in and o.port != RELAY_PORT
+            for e in exits
+        ]
+
+    def _more_of(self, cell: Cell, vantage: Vantage, *, until: int) -> list[Probe]:
+        """Each source of the group that was not seen yet once; then all by turns, until so many were seen.
+
+        Of the dynamic ones a few stand for all; each static one is an address that has to be allowed.
+        """
+        exits = cell.layout.exits(vantage, cell.family)
         usable = [e for e in exits if not cell.layout.is_broken(e.source, cell.family)]
+        if vantage is Vantage.DYNAMIC:
+            usable = usable[:DYNAMIC_SOURCES]
+        seen = [o.source for o in cell.side(vantage).seen]
         fresh = [e for e in usable if e.source not in seen]
-        probes = [self._again(e, cell) for e in fresh]
-        missing = ENOUGH - len(seen) - len(fresh)
-        turns = [(e, n) for n in range(1, each + 1) for e in usable]
-        return probes + [self._again(e, cell, after_s=n * APART_S) for e, n in turns[: max(0, missing)]]
+        turns = [(e, n) for n in range(1, 3) for e in usable]
+        missing = max(0, until - len(seen) - len(fresh))
+        return [self._again(e, cell) for e in fresh] + [
+            self._again(e, cell, after_s=n * APART_S) for e, n in turns[:missing]
+        ]
 
-    def _alternatives(self, layout: Layout, cell: Cell, vantages: Sequence[Vantage]) -> list[Probe]:
+    def _alternatives(self, layout: Layout, cell: Cell) -> list[Probe]:
         """Where else the service may be: its other ports, and its other mode on the same port."""
         target = cell.target
-        asked = (target.port, target.tls or _mode_of(target))
-        other = TlsMode.STARTTLS if asked[1] is TlsMode.IMPLICIT else TlsMode.IMPLICIT
+        other = TlsMode.STARTTLS if (target.tls or _mode_of(target)) is TlsMode.IMPLICIT else TlsMode.IMPLICIT
         places = [place for place in _PORTS[target.service] if place[0] != target.port]
         if any(o.outcome in SETTINGS for o in cell.own.seen) and target.service is not Service.CALDAV:
             places.insert(0, (target.port, other))
-        exits = [layout.exits(v, cell.family)[:1] for v in vantages]
+        way_out = _spread(layout.exits(Vantage.STATIC, cell.family), 1 + list(Service).index(target.service))
         return [
             self._probe(e, Target(target.service, target.host, port, tls), cell.address, alternative=True)
-            for found in exits
-            for e in found
+            for e in way_out
             for port, tls in places
         ]
 
@@ -200,7 +213,7 @@ class Plan:
             return []
         self._looked_for_life.add(cell.address)
         asked = {(t.service, t.port) for t in layout.question.targets}
-        exits = layout.exits(Vantage.STATIC, cell.family)[:1]
+        exits = _spread(layout.exits(Vantage.STATIC, cell.family), 0)
         return [
             self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
             for service, port, tls in _LIFE
@@ -224,6 +237,11 @@ class Plan:
         self.planned += 1
         delay_s = after_s + self.chance.uniform(0, SPREAD_S)
         return Probe(self.planned, way_out, target, address, depth, delay_s, alternative)
+
+
+def _spread(exits: Sequence[Exit], turn: int) -> list[Exit]:
+    """One of them, another for each turn: a source has few connections with one server at a time."""
+    return [exits[turn % len(exits)]] if exits else []
 
 
 def _pairs(evidence: Evidence, target: Target) -> Iterator[tuple[str, Exit | None, Exit | None]]:
