@@ -149,7 +149,7 @@ def filled(question: Question, found: Sequence[Target]) -> Question:
     A service that nothing was found for is left out.
     """
     best = {target.service: target for target in reversed(found)}
-    targets = [_joined(t, best.get(t.service)) if not t.host else t for t in question.targets]
+    targets = [_joined(t, best.get(t.service), question.email) if not t.host else t for t in question.targets]
     return msgspec.structs.replace(question, targets=tuple(t for t in targets if t is not None))
 
 
@@ -230,10 +230,11 @@ def _target(raw: Mapping[str, Any], some: SomeSettings, service: Service) -> Tar
         )
     # Whatever is said of a server that is yet to be found is read as if it had been.
     told = parse_some({**raw, f"{service}_host": some.email.rpartition("@")[2]})
+    username = raw.get(f"{service}_username") or raw.get("imap_username") or ""
     known = {Service.IMAP: told.imap, Service.SMTP: told.smtp}.get(service)
     if known is None:
-        return Target(service, "", 0, username=told.caldav.username if told.caldav else "")
-    return Target(service, "", 0 if usual else known.port, known.tls, known.username, is_usual_port=usual)
+        return Target(service, "", 0, username=username)
+    return Target(service, "", 0 if usual else known.port, known.tls, username, is_usual_port=usual)
 
 
 def _of_server(service: Service, server: Server, *, is_usual_port: bool = False) -> Target:
@@ -269,18 +270,19 @@ def _secrets(targets: Sequence[Target], credentials: Credentials) -> Secrets:
     }
     given = {target.service: passwords[target.service] for target in targets if passwords[target.service]}
     for target in targets:
-        if target.service in given and not target.username:
+        # Where a server is yet to be found, it may be known there what its users log in with.
+        if target.service in given and target.host and not target.username:
             raise InvalidRequest(f"settings.{target.service}_username is missing: there is a password, and no user.")
     return Secrets(given)
 
 
-def _joined(open_: Target, found: Target | None) -> Target | None:
+def _joined(open_: Target, found: Target | None, email: str) -> Target | None:
     if found is None:
         return None
     return msgspec.structs.replace(
         found,
         port=open_.port or found.port,
         tls=open_.tls if open_.port or open_.tls else found.tls,
-        username=open_.username,
+        username=open_.username or found.username or email,
         is_usual_port=open_.is_usual_port,
     )

@@ -109,6 +109,28 @@ async def test_an_account_has_two_hundred_a_second(house: House, path: str) -> N
         assert (await client.get("/v3/grants")).status_code == 200
 
 
+async def test_two_hundred_diagnoses_at_once_and_then_two_a_second(house: House) -> None:
+    async with house.caller() as client:
+
+        async def ask() -> httpx.Response:
+            return await client.post("/v3/diagnoses", json={"host": "imap.example.com"})
+
+        assert await admitted(ask, 250) == 200
+        house.clock.seconds += 10
+        assert await admitted(ask, 50) == 20
+        # What they come to can be asked for all the same, each by itself; and so can everything else.
+        assert await admitted(lambda: client.get("/v3/diagnoses/d1"), 30) == 20
+        assert await admitted(lambda: client.get("/v3/diagnoses/d1/stages"), 2) == 0
+        assert (await client.get("/v3/diagnoses")).status_code == 200
+        assert await admitted(lambda: client.get("/v3/diagnoses/other"), 10) == 10
+
+
+async def test_who_looks_for_diagnoses_that_are_none_counts_as_its_application(house: House) -> None:
+    async with house.caller() as client:
+        numbers = iter(range(200))
+        assert await admitted(lambda: client.get(f"/v3/diagnoses/x{next(numbers)}"), 120) == 100
+
+
 async def test_an_account_counts_the_same_by_whichever_name_it_is_called(house: House) -> None:
     async with house.caller() as by_key, house.caller(V3_TOKEN) as by_token:
         await admitted(lambda: by_key.get("/v3/grants/g1/messages"), 200)

@@ -77,13 +77,17 @@ def test_the_servers_of_an_address_have_yet_to_be_found() -> None:
     question, secrets = asked(email="Ann@Example.COM", settings={"imap_password": PASSWORD})
     assert is_open(question)
     assert question.email == "ann@example.com"
-    assert [(t.host, t.username) for t in question.targets] == [("", "ann@example.com")] * 2
+    assert [(t.host, t.username) for t in question.targets] == [("", "")] * 2
     assert set(secrets.passwords) == {Service.IMAP, Service.SMTP}
     found = [Target(Service.IMAP, "i.test", 993, TlsMode.IMPLICIT), Target(Service.IMAP, "late.test", 143)]
     whole = filled(question, found)
     assert whole.targets == (
         Target(Service.IMAP, "i.test", 993, TlsMode.IMPLICIT, "ann@example.com", is_usual_port=True),
     )
+    local = filled(question, [Target(Service.IMAP, "i.test", 993, username="ann"), Target(Service.SMTP, "s.test", 465)])
+    assert [target.username for target in local.targets] == ["ann", "ann@example.com"]
+    own = asked(email="ann@example.com", settings={"imap_username": "a.b", "imap_password": PASSWORD})[0]
+    assert [target.username for target in filled(own, local.targets).targets] == ["a.b", "a.b"]
     named = asked(email="ann@example.com", settings={"imap_port": 143, "imap_tls": "starttls"})[0]
     assert filled(named, found).targets[0] == Target(Service.IMAP, "i.test", 143, TlsMode.STARTTLS, "ann@example.com")
 

@@ -17,7 +17,7 @@ from mooring.api.paths import segment
 from mooring.api.queries import bad_token, query_of, read_token, write_token
 from mooring.api.streams import EVENT_STREAM, Event, Stream
 from mooring.diagnosis import Ask, Diagnosis, DiagnosisView, Told, view_of
-from mooring.errors import InvalidRequest
+from mooring.errors import InvalidRequest, NotFound
 
 LONGEST_WAIT_S = 60
 """Seconds that an answer is held back for a diagnosis to end; proxies give up not much later."""
@@ -72,7 +72,11 @@ async def _found(request: Req, *, wait_s: float = 0.0) -> Diagnosis:
     application = await uncounted_owner_of(request)
     identifier = segment(request, "diagnosis_id")
     limits_of(request).take(Limit.DIAGNOSIS, (application.id, identifier))
-    return await services_of(request).diagnoses.find(application, identifier, wait_s=wait_s)
+    try:
+        return await services_of(request).diagnoses.find(application, identifier, wait_s=wait_s)
+    except NotFound:
+        limits_of(request).take(Limit.APPLICATION, application.id)
+        raise
 
 
 def _wait_s(request: Req) -> float:
