@@ -89,6 +89,8 @@ class Controls:
             except NetworkError as e:
                 if e.route is not None:
                     last = _control(way_out, family, False, how="target", target=str(target), detail=e.message)
+            except MooringError as e:
+                return _control(way_out, family, None, detail=e.message)
             else:
                 await stream.aclose()
                 return _control(way_out, family, True, how="target", target=str(target))

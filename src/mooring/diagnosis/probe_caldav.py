@@ -45,6 +45,7 @@ async def _ask_as_stranger(walk: Walk, visitor: Visitor) -> None:
     Raises:
         ServerRefused: it does not speak to us. SpeaksOtherwise: it is a web server without calendars.
     """
+    told = b""
     for place in visitor.places:
         answer = await visitor.describe(place)
         walk.trail.offered([*walk.trail.offers, *_offers(answer)])
@@ -55,7 +56,8 @@ async def _ask_as_stranger(walk: Walk, visitor: Visitor) -> None:
             return
         if answer.status not in _NO_CALENDARS:
             visitor.refuse(answer)
-    raise SpeaksOtherwise(f"{walk.target.host} is a web server that knows of no calendars", heard=b"HTTP/1.1")
+        told = f"HTTP/1.1 {answer.status} {answer.phrase}".encode()
+    raise SpeaksOtherwise(f"{walk.target.host} is a web server that knows of no calendars", heard=told)
 
 
 async def _list_calendars(walk: Walk, http: httpx.AsyncClient) -> None:

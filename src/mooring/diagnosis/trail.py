@@ -95,7 +95,7 @@ class Trail:
             self.icmp = error.icmp
             if self.stage is Stage.CONNECT:
                 self.retransmits = error.retransmits
-            if error.detail and error.detail not in error.message:
+            elif error.detail and error.detail not in error.message:
                 self.detail = f"{error.message}: {error.detail}"
         if isinstance(error, TLSFailed) and error.certificate:
             self.certificate = read_certificate(error.certificate, error.detail)

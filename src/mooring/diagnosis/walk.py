@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from mooring.config import SourceConfig
 from mooring.diagnosis.errors import SpeaksOtherwise
-from mooring.diagnosis.firstwords import UNKNOWN, spoken
+from mooring.diagnosis.firstwords import UNKNOWN, is_refusal, spoken
 from mooring.diagnosis.interfaces import MayLogin
 from mooring.diagnosis.trail import Trail
 from mooring.diagnosis.types import Depth, Service, Stage, Target
@@ -109,7 +109,7 @@ class Walk:
         try:
             await self.protect(stream)
         except TLSFailed as e:
-            if not (is_open_question and e.reason == "not_tls"):
+            if not is_open_question or e.reason != "not_tls" or is_refusal(e.heard):
                 raise
             if spoken(e.heard) not in {self.target.service, UNKNOWN}:
                 raise SpeaksOtherwise(

@@ -103,14 +103,14 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
 
 async def open_stream(sock: DialledSocket, *, host: str, peer: Endpoint, stream_type: type[StreamT]) -> StreamT:
     """The Stream over a connected socket; ``host`` is what a certificate will be verified against."""
-    name = sock.getsockname()
+    name, rtt_ms, retransmits = sock.getsockname(), icmp.rtt_ms(sock), icmp.retransmits(sock)
     try:
         reader, writer = await asyncio.open_connection(sock=sock, limit=CHUNK)
     except BaseException:
         sock.close()
         raise
     local = Endpoint(str(ipaddress.ip_address(name[0])), int(name[1]))
-    return stream_type(reader, writer, host=host, local=local, peer=peer)
+    return stream_type(reader, writer, host=host, local=local, peer=peer, rtt_ms=rtt_ms, retransmits=retransmits)
 
 
 def is_local(address: IPAddress) -> bool:
@@ -207,6 +207,8 @@ def _explain(error: NetworkError, sock: DialledSocket, remote: Endpoint) -> None
         return
     error.icmp = told
     error.detail = f"{error.detail} ({told})".lstrip()
+    error.message = f"{error.message} ({told})"
+    error.args = (error.message,)
     if told.sender != remote.host and _is_refusal(told) and is_local(ipaddress.ip_address(told.sender)):
         sock.close()
         raise SourceUnavailable(

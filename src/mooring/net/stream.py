@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mooring.errors import Phase
-from mooring.net import icmp
 from mooring.net.errors import phase
 from mooring.net.tls import client_context
 
@@ -82,9 +81,14 @@ class Stream(Protocol):
 
 
 class TcpStream:
-    """A Stream over asyncio's own transport."""
+    """A Stream over asyncio's own transport.
 
-    __slots__ = ("_host", "_local", "_peer", "_reader", "_unread", "_writer")
+    Attributes:
+        rtt_ms: how long the handshake of TCP took, in milliseconds, as the kernel knows it; of a proxy, with that.
+        retransmits: SYNs that were sent again.
+    """
+
+    __slots__ = ("_host", "_local", "_peer", "_reader", "_unread", "_writer", "retransmits", "rtt_ms")
 
     def __init__(
         self,
@@ -94,6 +98,8 @@ class TcpStream:
         host: str,
         local: Endpoint,
         peer: Endpoint,
+        rtt_ms: float = 0.0,
+        retransmits: int = 0,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -101,6 +107,8 @@ class TcpStream:
         self._local = local
         self._peer = peer
         self._unread = b""
+        self.rtt_ms = rtt_ms
+        self.retransmits = retransmits
 
     @property
     def local(self) -> Endpoint:
@@ -123,16 +131,6 @@ class TcpStream:
     def finished(self) -> bool:
         """Whether the peer has closed its side and everything it sent was read."""
         return not self._unread and self._reader.at_eof()
-
-    @property
-    def rtt_ms(self) -> float:
-        """The kernel's estimate of a round trip to the other end of the connection; of a proxy, to that."""
-        return icmp.rtt_ms(self._writer.get_extra_info("socket"))
-
-    @property
-    def retransmits(self) -> int:
-        """Segments that were sent again; on a connection that was opened just now, SYNs."""
-        return icmp.retransmits(self._writer.get_extra_info("socket"))
 
     @property
     def tls(self) -> ssl.SSLObject | None:
