@@ -1,14 +1,15 @@
 """The laboratory of situations itself: plain sockets see what each story says, or its verdict is mere opinion."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mooring.diagnosis.types import Code
-from tests.lab import Laboratory
+from tests.lab.guarded import Record
 from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Situation, Situations
+from tests.lab.situations.sources import DYNAMIC, STATIC
+from tests.lab.situations.types import IMAP
 
 #: What "well" looks like: with credentials, and without.
 _WELL = {
@@ -19,16 +20,9 @@ _WELL = {
 
 
 @pytest.fixture(scope="module")
-def situations(lab: Laboratory) -> Iterator[Situations]:
-    lab.firewall.open()
-    with Situations(lab) as standing:
-        standing.lose()
-        yield standing
-
-
-@pytest.fixture(scope="module")
 def sights(situations: Situations) -> dict[str, list[tuple[str, Sight]]]:
     """Of each situation what is expected and what was seen, all looked at at once."""
+    situations.lose()
     looks = [
         (situation, expected, source, service)
         for situation in situations.all
@@ -74,3 +68,27 @@ def test_plain_sockets_see_what_the_story_says(
     situation = situations[name]
     assert sights[name], "nobody looked"
     assert [(e, s) for e, s in sights[name] if not is_as_told(situation, e, s)] == []
+
+
+def test_ban_falls_on_those_who_worked_and_on_them_alone(situations: Situations) -> None:
+    banned, other = situations["banned"], situations["guarded-open"]
+    before = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
+    situations.ban()
+    after = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
+    assert before == ["logged in"] * len(DYNAMIC)
+    assert all(word.startswith("icmp 3/3") for word in after), after
+    assert [sight.word for sight in situations.look(banned, STATIC[0], IMAP)] == ["logged in"]
+    assert [sight.word for sight in situations.look(other, DYNAMIC[0], IMAP)] == ["greeted"]
+
+
+async def test_guard_counts_and_forgets_nobody(situations: Situations) -> None:
+    """Of a look without credentials, Dovecot's end counts and Postfix's does not; a login counts on neither side."""
+    guarded = situations.servers.guarded["guarded-open"]
+    for service in situations["guarded-open"].asks:
+        situations.look(situations["guarded-open"], DYNAMIC[1], service)
+    for service in situations["guarded-filtered"].asks:
+        situations.look(situations["guarded-filtered"], STATIC[1], service)
+    await guarded.dovecot.server.line(f"Disconnected.*rip={DYNAMIC[1]}")
+    await guarded.postfix.server.line(rf"disconnect from unknown\[{DYNAMIC[1]}\]")
+    assert (await guarded.records())[DYNAMIC[1]] == Record(dovecot=1)
+    assert STATIC[1] not in await situations.servers.guarded["guarded-filtered"].records()
