@@ -2,13 +2,15 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from mooring.config import load_config
 from mooring.diagnosis.types import Code
 from tests.lab.guarded import Record
-from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Situation, Situations
-from tests.lab.situations.sources import DYNAMIC, STATIC
+from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Site, Situation, Situations, configuration
+from tests.lab.situations.sources import BOUND, DYNAMIC, HOLES, LOST, NO_ROUTE6, POOLS, STATIC
 from tests.lab.situations.types import IMAP
 
 #: What "well" looks like: with credentials, and without.
@@ -59,6 +61,29 @@ def test_right_verdicts_are_verdicts() -> None:
     for situation in SITUATIONS:
         assert situation.expected
         assert all(Code(code) for code in situation.expected)
+
+
+@pytest.mark.parametrize("site", Site)
+def test_configurations_name_every_pool(tmp_path: Path, site: Site) -> None:
+    file = tmp_path / "mooring.toml"
+    file.write_text(configuration(site, 8025))
+    pools = load_config(file, {}).egress.pools
+    assert [str(pool.environment) for pool in pools] == [pool.environment for pool in POOLS[site]]
+    asked = {(s.region, "static") for s in SITUATIONS if s.site is site}
+    assert asked <= {(pool.environment.region, str(pool.environment.kind)) for pool in pools}
+
+
+def test_broken_exits_are_never_called_a_filter() -> None:
+    ours = [situation for situation in SITUATIONS if situation.site is Site.BROKEN]
+    assert ours
+    assert all(not code.startswith("needed") for situation in ours for code in situation.expected)
+
+
+def test_everyone_reaches_the_control_target_but_through_a_broken_exit(situations: Situations) -> None:
+    with ThreadPoolExecutor(64) as pool:
+        seen = dict(zip(BOUND, pool.map(situations.look_at_control, BOUND), strict=True))
+    broken = {*HOLES, NO_ROUTE6, LOST}
+    assert {source for source, word in seen.items() if word != "greeted"} - {LOST} == broken - {LOST}
 
 
 @pytest.mark.parametrize("name", [s.name for s in SITUATIONS if s.sees and not s.needs_history])

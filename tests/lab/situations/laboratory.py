@@ -15,7 +15,7 @@ from tests.lab.situations.flapping import Flapping
 from tests.lab.situations.looking import Login, look
 from tests.lab.situations.servers import Farm
 from tests.lab.situations.table import SITUATIONS
-from tests.lab.situations.types import Question, Service, Situation
+from tests.lab.situations.types import IMAP, Question, Service, Situation
 
 #: The first of the situations' addresses is 10.99.2.10 (fd99:2::10); each has the next one.
 _FIRST = 10
@@ -92,6 +92,11 @@ class Situations:
             for address in self.addresses(situation)
             if (":" in address) == (":" in source)
         ]
+
+    def look_at_control(self, source: str) -> str:
+        """The word for what is seen of the control target from one address of ours."""
+        address = sources.CONTROL6 if ":" in source else sources.CONTROL
+        return look(source, address, IMAP, "control.test", self._trust())
 
     def lose(self) -> None:
         """Take the address away that ``our-address-lost`` is about: after Mooring has started, which checks for it."""
