@@ -11,7 +11,7 @@ from mooring.diagnosis.types import Code
 from tests.lab.guarded import Record
 from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Site, Situation, Situations, configuration
 from tests.lab.situations.sources import BOUND, DYNAMIC, HOLES, LOST, NO_ROUTE6, POOLS, STATIC
-from tests.lab.situations.types import IMAP
+from tests.lab.situations.types import IMAP, SMTP
 
 #: What "well" looks like: with credentials, and without.
 _WELL = {
@@ -117,3 +117,17 @@ async def test_guard_counts_and_forgets_nobody(situations: Situations) -> None:
     await guarded.postfix.server.line(rf"disconnect from unknown\[{DYNAMIC[1]}\]")
     assert (await guarded.records())[DYNAMIC[1]] == Record(dovecot=1)
     assert STATIC[1] not in await situations.servers.guarded["guarded-filtered"].records()
+
+
+async def test_tallies_are_kept_for_each_server_apart(situations: Situations) -> None:
+    since = situations.marks()
+    wanted = [("all-open-unasked", STATIC[2], IMAP), ("all-open", STATIC[2], IMAP), ("wrong-password", STATIC[3], SMTP)]
+    for name, source, service in wanted:
+        situations.look(situations[name], source, service)
+    await situations.servers.dovecot.server.line(f"Disconnected.*rip={STATIC[2]}", since=since.dovecot)
+    await situations.servers.postfix.server.line(rf"disconnect from unknown\[{STATIC[3]}\]", since=since.postfix)
+    assert {(tally.situation, tally.source, tally.jail, tally.lines) for tally in situations.tallies(since)} == {
+        ("all-open-unasked", STATIC[2], "dovecot", 1),
+        # The refused login, and that there was one, in the words of the farewell.
+        ("wrong-password", STATIC[3], "postfix", 2),
+    }

@@ -15,6 +15,7 @@ from tests.lab.situations.flapping import Flapping
 from tests.lab.situations.looking import Login, look
 from tests.lab.situations.servers import Farm
 from tests.lab.situations.table import SITUATIONS
+from tests.lab.situations.tallies import Tally, tallies
 from tests.lab.situations.types import IMAP, Question, Service, Situation
 
 #: The first of the situations' addresses is 10.99.2.10 (fd99:2::10); each has the next one.
@@ -29,6 +30,15 @@ class Sight:
     address: str
     service: Service
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A place in each log."""
+
+    dovecot: int
+    wrapped: int
+    postfix: int
 
 
 class Situations:
@@ -92,6 +102,24 @@ class Situations:
             for address in self.addresses(situation)
             if (":" in address) == (":" in source)
         ]
+
+    def marks(self) -> Marks:
+        """A place in the servers' logs, for ``tallies``."""
+        servers = self.servers
+        wrapped = servers.wrapped.server.mark() if servers.wrapped else 0
+        return Marks(servers.dovecot.server.mark(), wrapped, servers.postfix.server.mark())
+
+    def tallies(self, since: Marks) -> list[Tally]:
+        """What fail2ban would hold against whom, the heaviest first; see ``tallies.py``.
+
+        Of the situations behind HAProxy and the like it knows nothing: what Dovecot sees is the proxy.
+        """
+        servers = self.servers
+        imap = servers.dovecot.server.log(since=since.dovecot)
+        if servers.wrapped:
+            imap += servers.wrapped.server.log(since=since.wrapped)
+        smtp = servers.postfix.server.log(since=since.postfix)
+        return tallies(imap, smtp, self._addresses, self._lab.folder("tallies"))
 
     def look_at_control(self, source: str) -> str:
         """The word for what is seen of the control target from one address of ours."""

@@ -73,7 +73,7 @@ class Farm:
         self.dovecot = self._dovecot(users)
         self.postfix = self._postfix(self.dovecot)
         self._radicale(users)
-        self._tcp_wrappers(users)
+        self.wrapped = self._tcp_wrappers(users)
         self._haproxy()
         self._nginx()
         self._gate()
@@ -146,10 +146,8 @@ class Farm:
             if s.imap is Imap.GUARDED
         }
         # Each takes seconds, of which most are spent waiting.
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(Guarded.start, found.values()))
-        for guarded in found.values():
-            self._closing.callback(guarded.stop)
+        self._closing.callback(_all_at_once, Guarded.stop, found)
+        _all_at_once(Guarded.start, found)
         return found
 
     def _radicale(self, users: Sequence[User]) -> None:
@@ -158,11 +156,11 @@ class Farm:
         addresses = [_PLAIN[0], *self._of(lambda s: s.dav is Dav.RADICALE)]
         self._start(Radicale(self._folder("dav"), self._certificate, users, addresses=addresses).server)
 
-    def _tcp_wrappers(self, users: Sequence[User]) -> None:
+    def _tcp_wrappers(self, users: Sequence[User]) -> Dovecot | None:
         """A Dovecot with /etc/hosts.allow and /etc/hosts.deny of its own."""
         wrapped = [s for s in self._situations if s.imap is Imap.TCP_WRAPPERS]
         if not wrapped:
-            return
+            return None
         folder = self._folder("wrapped-files")
         admitted = sorted({source for situation in wrapped for source in situation.admitted})
         listed = ", ".join(f"[{source}]" if ":" in source else source for source in admitted)
@@ -179,6 +177,7 @@ class Farm:
         for user in users:
             dovecot.set_user(user)
         self._start(dovecot.server)
+        return dovecot
 
     def _haproxy(self) -> None:
         fronts = [
@@ -215,3 +214,8 @@ class Farm:
         # -P: a file beside it named as one of the standard library's modules is not that module.
         argv = [sys.executable, "-P", str(Path(__file__).with_name("gate.py")), str(configuration)]
         self._start(Server("gate", argv, ready="ready", namespace=SERVERS))
+
+
+def _all_at_once(do: Callable[[Guarded], None], guarded: dict[str, Guarded]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(do, guarded.values()))
