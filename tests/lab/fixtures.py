@@ -6,8 +6,9 @@ import pytest
 
 from tests.lab.firewall import Firewall
 from tests.lab.laboratory import Laboratory
+from tests.lab.situations import Situations
 
-__all__ = ["firewall", "lab"]
+__all__ = ["firewall", "lab", "situations"]
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,11 @@ def firewall(lab: Laboratory) -> Iterator[Firewall]:
     lab.firewall.forget()
     yield lab.firewall
     lab.firewall.open()
+
+
+@pytest.fixture(scope="module")
+def situations(lab: Laboratory) -> Iterator[Situations]:
+    """All situations, one set for each file of tests; the laboratory's own firewall is open, and should stay so."""
+    lab.firewall.open()
+    with Situations(lab) as standing:
+        yield standing

@@ -36,6 +36,7 @@ class Postfix:
         named: certificates that are shown for a server name instead of the usual one.
         domains: whose mail is delivered here; mail for any other is refused at RCPT, as there is no way out.
         services: more lines of master.cf.
+        instead: settings of main.cf in place of the usual ones.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Postfix:
         named: Mapping[str, Certificate] | None = None,
         domains: Sequence[str] = ("lab.test",),
         services: str = "",
+        instead: Mapping[str, str] | None = None,
     ) -> None:
         self._postfix = program("postfix", package="postfix")
         self._postmap = program("postmap", package="postfix")
@@ -58,7 +60,10 @@ class Postfix:
         for name in ("queue", "data"):
             (folder / name).mkdir(exist_ok=True)
         shutil.chown(folder / "data", "postfix")
-        (self._conf / "main.cf").write_text(main(folder, certificate, dovecot, addresses=addresses, domains=domains))
+        text = main(folder, certificate, dovecot, addresses=addresses, domains=domains)
+        for key, value in (instead or {}).items():
+            text, _ = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        (self._conf / "main.cf").write_text(text)
         (self._conf / "master.cf").write_text(MASTER + services)
         self._write_names(named or {})
         self._refused: dict[str, str] = {}

@@ -43,6 +43,8 @@ class Server:
         self._port = port
         self._stop = [*inside(namespace), *stop] if stop else []
         self._environment = {**os.environ, **(environment or {})}
+        #: A file that gets every line of its log as well, for whoever reads such files.
+        self.log_file: Path | None = None
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._ended = True
@@ -138,10 +140,12 @@ class Server:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            with self._changed:
-                self._lines.append(line.rstrip("\n"))
-                self._changed.notify_all()
+        with open(self.log_file or os.devnull, "a", buffering=1) as file:
+            for line in process.stdout:
+                file.write(line)
+                with self._changed:
+                    self._lines.append(line.rstrip("\n"))
+                    self._changed.notify_all()
         process.stdout.close()
         with self._changed:
             self._ended = True

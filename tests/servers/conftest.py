@@ -1,5 +1,5 @@
 """Fixtures of the floor with real servers."""
 
-from tests.lab.fixtures import firewall, lab
+from tests.lab.fixtures import firewall, lab, situations
 
-__all__ = ["firewall", "lab"]
+__all__ = ["firewall", "lab", "situations"]

@@ -1,14 +1,17 @@
 """The laboratory of situations itself: plain sockets see what each story says, or its verdict is mere opinion."""
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from mooring.config import load_config
 from mooring.diagnosis.types import Code
-from tests.lab import Laboratory
-from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Situation, Situations
+from tests.lab.guarded import Record
+from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Site, Situation, Situations, configuration
+from tests.lab.situations.sources import BOUND, DYNAMIC, HOLES, LOST, NO_ROUTE6, POOLS, STATIC
+from tests.lab.situations.types import IMAP, SMTP
 
 #: What "well" looks like: with credentials, and without.
 _WELL = {
@@ -19,16 +22,9 @@ _WELL = {
 
 
 @pytest.fixture(scope="module")
-def situations(lab: Laboratory) -> Iterator[Situations]:
-    lab.firewall.open()
-    with Situations(lab) as standing:
-        standing.lose()
-        yield standing
-
-
-@pytest.fixture(scope="module")
 def sights(situations: Situations) -> dict[str, list[tuple[str, Sight]]]:
     """Of each situation what is expected and what was seen, all looked at at once."""
+    situations.lose()
     looks = [
         (situation, expected, source, service)
         for situation in situations.all
@@ -67,6 +63,29 @@ def test_right_verdicts_are_verdicts() -> None:
         assert all(Code(code) for code in situation.expected)
 
 
+@pytest.mark.parametrize("site", Site)
+def test_configurations_name_every_pool(tmp_path: Path, site: Site) -> None:
+    file = tmp_path / "mooring.toml"
+    file.write_text(configuration(site, 8025))
+    pools = load_config(file, {}).egress.pools
+    assert [str(pool.environment) for pool in pools] == [pool.environment for pool in POOLS[site]]
+    asked = {(s.region, "static") for s in SITUATIONS if s.site is site}
+    assert asked <= {(pool.environment.region, str(pool.environment.kind)) for pool in pools}
+
+
+def test_broken_exits_are_never_called_a_filter() -> None:
+    ours = [situation for situation in SITUATIONS if situation.site is Site.BROKEN]
+    assert ours
+    assert all(not code.startswith("needed") for situation in ours for code in situation.expected)
+
+
+def test_everyone_reaches_the_control_target_but_through_a_broken_exit(situations: Situations) -> None:
+    with ThreadPoolExecutor(64) as pool:
+        seen = dict(zip(BOUND, pool.map(situations.look_at_control, BOUND), strict=True))
+    broken = {*HOLES, NO_ROUTE6, LOST}
+    assert {source for source, word in seen.items() if word != "greeted"} - {LOST} == broken - {LOST}
+
+
 @pytest.mark.parametrize("name", [s.name for s in SITUATIONS if s.sees and not s.needs_history])
 def test_plain_sockets_see_what_the_story_says(
     situations: Situations, sights: dict[str, list[tuple[str, Sight]]], name: str
@@ -74,3 +93,41 @@ def test_plain_sockets_see_what_the_story_says(
     situation = situations[name]
     assert sights[name], "nobody looked"
     assert [(e, s) for e, s in sights[name] if not is_as_told(situation, e, s)] == []
+
+
+def test_ban_falls_on_those_who_worked_and_on_them_alone(situations: Situations) -> None:
+    banned, other = situations["banned"], situations["guarded-open"]
+    before = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
+    situations.ban()
+    after = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
+    assert before == ["logged in"] * len(DYNAMIC)
+    assert all(word.startswith("icmp 3/3") for word in after), after
+    assert [sight.word for sight in situations.look(banned, STATIC[0], IMAP)] == ["logged in"]
+    assert [sight.word for sight in situations.look(other, DYNAMIC[0], IMAP)] == ["greeted"]
+
+
+async def test_guard_counts_and_forgets_nobody(situations: Situations) -> None:
+    """Of a look without credentials, Dovecot's end counts and Postfix's does not; a login counts on neither side."""
+    guarded = situations.servers.guarded["guarded-open"]
+    for service in situations["guarded-open"].asks:
+        situations.look(situations["guarded-open"], DYNAMIC[1], service)
+    for service in situations["guarded-filtered"].asks:
+        situations.look(situations["guarded-filtered"], STATIC[1], service)
+    await guarded.dovecot.server.line(f"Disconnected.*rip={DYNAMIC[1]}")
+    await guarded.postfix.server.line(rf"disconnect from unknown\[{DYNAMIC[1]}\]")
+    assert (await guarded.records())[DYNAMIC[1]] == Record(dovecot=1)
+    assert STATIC[1] not in await situations.servers.guarded["guarded-filtered"].records()
+
+
+async def test_tallies_are_kept_for_each_server_apart(situations: Situations) -> None:
+    since = situations.marks()
+    wanted = [("all-open-unasked", STATIC[2], IMAP), ("all-open", STATIC[2], IMAP), ("wrong-password", STATIC[3], SMTP)]
+    for name, source, service in wanted:
+        situations.look(situations[name], source, service)
+    await situations.servers.dovecot.server.line(f"Disconnected.*rip={STATIC[2]}", since=since.dovecot)
+    await situations.servers.postfix.server.line(rf"disconnect from unknown\[{STATIC[3]}\]", since=since.postfix)
+    assert {(tally.situation, tally.source, tally.jail, tally.lines) for tally in situations.tallies(since)} == {
+        ("all-open-unasked", STATIC[2], "dovecot", 1),
+        # The refused login, and that there was one, in the words of the farewell.
+        ("wrong-password", STATIC[3], "postfix", 2),
+    }

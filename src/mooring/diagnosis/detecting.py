@@ -1,13 +1,11 @@
 """Where the server of an e-mail address is: by settings detection; where that knows nothing, by the usual names."""
 
-from collections.abc import Iterable
-
 from mooring.applications import Applications
 from mooring.config import EnvironmentName, Generation, Kind
 from mooring.diagnosis.guessing import Detect
 from mooring.diagnosis.types import Question, Service, Target
 from mooring.errors import MooringError
-from mooring.providers import Detected, Detection, Proposal
+from mooring.providers import Detected, Detection
 
 
 def detecting(detection: Detection, applications: Applications, otherwise: Detect) -> Detect:
@@ -19,13 +17,14 @@ def detecting(detection: Detection, applications: Applications, otherwise: Detec
 
     async def detect(question: Question) -> list[Target]:
         try:
-            found = _targets((await _detected(question, detection, applications)).servers)
+            found = _targets(await _detected(question, detection, applications))
         except MooringError:
             # Whatever kept us from asking, the diagnosis itself finds out.
             found = []
         known = {target.service for target in found}
-        guessed = [target for target in await otherwise(question) if target.service not in known]
-        return [*found, *guessed]
+        if all(target.host or target.service in known for target in question.targets):
+            return found
+        return [*found, *(target for target in await otherwise(question) if target.service not in known)]
 
     return detect
 
@@ -38,9 +37,11 @@ async def _detected(question: Question, detection: Detection, applications: Appl
     return await detection.detect_from("", environment, question.email)
 
 
-def _targets(servers: Iterable[Proposal]) -> list[Target]:
+def _targets(detected: Detected) -> list[Target]:
     """The servers, the best of each service in front; of Exchange's own protocol nothing is asked."""
-    usual = {str(service) for service in Service}
+    services = {str(service): service for service in Service}
     return [
-        Target(Service(str(p.service)), p.host, p.port, p.tls, path=p.path) for p in servers if str(p.service) in usual
+        Target(services[p.service], p.host, p.port, p.tls, p.login_of(detected.email), p.path)
+        for p in detected.servers
+        if p.service in services
     ]

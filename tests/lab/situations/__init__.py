@@ -8,6 +8,7 @@ from tests.lab.situations.laboratory import Sight, Situations
 from tests.lab.situations.sources import CONTROL_TARGETS, Site, configuration
 from tests.lab.situations.table import SITUATIONS
 from tests.lab.situations.types import WELL, Question, Service, Situation
+from tests.lab.situations.unsteady import unsteady
 
 __all__ = [
     "CONTROL_TARGETS",
@@ -20,4 +21,5 @@ __all__ = [
     "Situation",
     "Situations",
     "configuration",
+    "unsteady",
 ]

@@ -10,6 +10,7 @@ _TABLE = """
 table inet situations {{
   set counted4 {{ type ipv4_addr . ipv4_addr; size 65535; flags dynamic; }}
   set counted6 {{ type ipv6_addr . ipv6_addr; size 65535; flags dynamic; }}
+  set down {{ type ipv4_addr; }}
   {chains}
   chain input {{
     # After the laboratory's own firewall.
@@ -17,6 +18,7 @@ table inet situations {{
     iif lo accept
     meta l4proto != tcp accept
     tcp flags & (fin|syn|rst|ack) != syn accept
+    ip daddr @down drop
     {four}
     {six}
   }}
@@ -72,6 +74,13 @@ def write_holes() -> None:
     run(nft, "-f", "-", stdin=_HOLES.format(holes=", ".join(sources.HOLES)))
     cut = _WITHOUT_A_WAY_OUT.format(cut_off=sources.CUT_OFF_PROXY, swallowed=sources.SWALLOWED_PROXY)
     run(*inside(PROXIES), nft, "-f", "-", stdin=cut)
+
+
+def write_down(addresses: Iterable[str]) -> None:
+    """Let these servers drop every SYN, and no others."""
+    script = "flush set inet situations down\n"
+    script += "".join(f"add element inet situations down {{ {address} }}\n" for address in addresses)
+    run(*inside(SERVERS), program("nft", package="nftables"), "-f", "-", stdin=script)
 
 
 def remove() -> None:

@@ -1,5 +1,6 @@
 """All situations at once, beside one another: what a test asks for."""
 
+import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -9,12 +10,13 @@ from typing import Self
 
 from tests.lab.laboratory import Laboratory
 from tests.lab.namespaces import PROXIES, SERVERS, inside, program, run
-from tests.lab.processes import Server
 from tests.lab.situations import firewall, sources
+from tests.lab.situations.flapping import Flapping
 from tests.lab.situations.looking import Login, look
 from tests.lab.situations.servers import Farm
 from tests.lab.situations.table import SITUATIONS
-from tests.lab.situations.types import Question, Service, Situation
+from tests.lab.situations.tallies import Tally, tallies
+from tests.lab.situations.types import IMAP, Question, Service, Situation
 
 #: The first of the situations' addresses is 10.99.2.10 (fd99:2::10); each has the next one.
 _FIRST = 10
@@ -28,6 +30,15 @@ class Sight:
     address: str
     service: Service
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A place in each log."""
+
+    dovecot: int
+    wrapped: int
+    postfix: int
 
 
 class Situations:
@@ -52,8 +63,11 @@ class Situations:
         firewall.write_holes()
         self._closing.callback(firewall.remove)
         self._lab.names.update({"control.test": (sources.CONTROL6, sources.CONTROL)} | self._names())
-        farm = Farm(self._lab.root / "situations", self._lab.authority, self.all, self._addresses, self._start)
-        farm.start(self._passwords)
+        root = self._lab.folder("situations")
+        self.servers = Farm(root, self._lab.authority, self.all, self._addresses, self._closing)
+        self.servers.start(self._passwords)
+        if periods := {self._addresses[s.name][-1]: s.flaps_s for s in self.all if s.flaps_s}:
+            self._closing.enter_context(Flapping(periods))
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -89,9 +103,44 @@ class Situations:
             if (":" in address) == (":" in source)
         ]
 
+    def marks(self) -> Marks:
+        """A place in the servers' logs, for ``tallies``."""
+        servers = self.servers
+        wrapped = servers.wrapped.server.mark() if servers.wrapped else 0
+        return Marks(servers.dovecot.server.mark(), wrapped, servers.postfix.server.mark())
+
+    def tallies(self, since: Marks) -> list[Tally]:
+        """What fail2ban would hold against whom, the heaviest first; see ``tallies.py``.
+
+        Of the situations behind HAProxy and the like it knows nothing: what Dovecot sees is the proxy.
+        """
+        servers = self.servers
+        imap = servers.dovecot.server.log(since=since.dovecot)
+        if servers.wrapped:
+            imap += servers.wrapped.server.log(since=since.wrapped)
+        smtp = servers.postfix.server.log(since=since.postfix)
+        return tallies(imap, smtp, self._addresses, self._lab.folder("tallies"))
+
+    def look_at_control(self, source: str) -> str:
+        """The word for what is seen of the control target from one address of ours."""
+        address = sources.CONTROL6 if ":" in source else sources.CONTROL
+        return look(source, address, IMAP, "control.test", self._trust())
+
     def lose(self) -> None:
         """Take the address away that ``our-address-lost`` is about: after Mooring has started, which checks for it."""
         self._lab.network.unplumb(sources.LOST)
+        self._closing.callback(self._lab.network.plumb, sources.LOST)
+
+    def ban(self, name: str = "banned") -> None:
+        """Make fail2ban ban the dynamic addresses: five connections of each that say nothing are enough for that.
+
+        Connections that are to be remembered as good must have been made before.
+        """
+        guarded = self.servers.guarded[name]
+        for source in sources.DYNAMIC:
+            for _ in range(5):
+                socket.create_connection((self._addresses[name][0], 993), 5, (source, 0)).close()
+            guarded.fail2ban.wait_for_ban(source)
 
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self._lab.trust))
@@ -106,42 +155,29 @@ class Situations:
         return names
 
     def _build_network(self) -> None:
-        theirs = [address for found in self._addresses.values() for address in found]
-        self._batch(
-            *(f"addr add {_host(address)} dev lab0{_nodad(address)}" for address in sources.BOUND),
-            "route add 10.99.2.0/24 via 10.99.0.1",
-            "route add fd99:2::/64 via fd99::1",
-        )
-        run(self._ip, "-6", "rule", "add", "from", sources.NO_ROUTE6, "unreachable")
-        self._batch(
-            *(f"addr add {_host(address)} dev lo" for address in (sources.CONTROL, sources.CONTROL6, *theirs)),
-            namespace=SERVERS,
-        )
-        self._batch(
-            *(f"addr add {address}/24 dev lab0" for address in sources.PROXIES),
-            namespace=PROXIES,
-        )
+        theirs = [sources.CONTROL, sources.CONTROL6, *(a for found in self._addresses.values() for a in found)]
+        self._plumb(sources.BOUND, "lab0")
+        self._plumb(theirs, "lo", namespace=SERVERS)
+        self._plumb(sources.PROXIES, "lab0", namespace=PROXIES)
+        self._batch("route add 10.99.2.0/24 via 10.99.0.1", "route add fd99:2::/64 via fd99::1")
+        self._closing.callback(self._batch, "route del 10.99.2.0/24", "route del fd99:2::/64")
+        rule = ("from", sources.NO_ROUTE6, "unreachable")
+        run(self._ip, "-6", "rule", "add", *rule)
+        self._closing.callback(run, self._ip, "-6", "rule", "del", *rule)
         # So many refusals at once are more than a kernel sends by default.
         limits = "cd /proc/sys/net/ipv4; for limit in icmp_msgs_per_sec icmp_msgs_burst; do echo 100000 > $limit; done"
         run(*inside(SERVERS), "sh", "-e", "-c", limits)
+
+    def _plumb(self, addresses: Sequence[str], device: str, namespace: str | None = None) -> None:
+        where = [f"{address}/{128 if ':' in address else 32} dev {device}" for address in addresses]
+        self._batch(*(f"addr add {place}{' nodad' if '::' in place else ''}" for place in where), namespace=namespace)
+        self._closing.callback(self._batch, *(f"addr del {place}" for place in where), namespace=namespace)
 
     def _batch(self, *lines: str, namespace: str | None = None) -> None:
         where = inside(namespace) if namespace else []
         run(*where, self._ip, "-batch", "-", stdin="\n".join(lines) + "\n")
 
-    def _start(self, server: Server) -> None:
-        server.start()
-        self._closing.callback(server.stop)
-
 
 def _addresses(number: int, situation: Situation) -> tuple[str, ...]:
     found = {"6": f"fd99:2::{number}", "4": f"10.99.2.{number}"}
     return tuple(address for family, address in found.items() if family in situation.families)
-
-
-def _host(address: str) -> str:
-    return f"{address}/128" if ":" in address else f"{address}/32"
-
-
-def _nodad(address: str) -> str:
-    return " nodad" if ":" in address else ""

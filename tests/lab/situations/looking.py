@@ -28,6 +28,9 @@ _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MSG_ERRQUEUE = 0x2000
 _IMAP_TAG = b"a "
 
+#: Of connect(); who is quick sees a connection that was accepted and reset at once as one that never was.
+_ERRORS = {errno.ECONNREFUSED: "reset", errno.ECONNRESET: "closed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -92,7 +95,7 @@ def _connected(source: str, address: str, port: int) -> socket.socket:
         word = _icmp(plain)
         plain.close()
         if not word:
-            word = "reset" if e.errno == errno.ECONNREFUSED else f"here: {errno.errorcode[e.errno or 0]}"
+            word = _ERRORS.get(e.errno or 0) or f"here: {errno.errorcode[e.errno or 0]}"
         raise _Seen(word) from None
     return plain
 

@@ -8,6 +8,7 @@ from tests.lab.situations.sources import (
     EU_DYNAMIC6,
     EU_STATIC,
     EU_STATIC6,
+    LISTED,
     STATIC,
     STATIC6,
     V2_STATIC,
@@ -113,18 +114,46 @@ _UNSTEADY = (
     ),
 )
 
-_BANNED = (
+_GUARDED = (
+    Situation(
+        "guarded-open",
+        "fail2ban reads every log, in its aggressive mode, and everyone is welcome.",
+        expected=("not_needed",),
+        sees={},
+        imap=Imap.GUARDED,
+        smtp=Smtp.GUARDED,
+    ),
+    Situation(
+        "guarded-filtered",
+        "The same, before a firewall that drops whoever is not on the list.",
+        expected=("needed",),
+        sees={DYNAMIC: "silent"},
+        rules=(admit(LISTED), drop()),
+        imap=Imap.GUARDED,
+        smtp=Smtp.GUARDED,
+        credentials=True,
+    ),
+    Situation(
+        "guarded-wrong-password",
+        "The same, and the password is wrong.",
+        expected=("wrong_credentials",),
+        sees={},
+        imap=Imap.GUARDED,
+        smtp=Smtp.GUARDED,
+        credentials=True,
+        right_password=False,
+    ),
     Situation(
         "banned",
-        "fail2ban bans the dynamic addresses that worked a moment ago.",
+        "fail2ban has banned the dynamic addresses that worked a moment ago.",
         expected=("banned",),
         sees={STATIC: WELL, DYNAMIC: "icmp 3/3"},
         asks=(IMAP,),
         imap=Imap.GUARDED,
-        smtp=Smtp.NOTHING,
+        smtp=Smtp.GUARDED,
         credentials=True,
         needs_history=True,
     ),
 )
 
-SITUATIONS = (*_DOWN, *_FAMILIES, *_UNSTEADY, *_BANNED)
+SITUATIONS = (*_DOWN, *_FAMILIES, *_UNSTEADY, *_GUARDED)

@@ -1,4 +1,4 @@
-"""Postfix's services on addresses of their own, each with an access table: lines of master.cf."""
+"""Postfix's services on addresses of their own, with an access table or without: lines of master.cf."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,15 +20,15 @@ _ANSWERS: dict[Smtp, tuple[str, bool]] = {
 
 _SERVICES = """
 {address}:25 inet n - n - - smtpd
-  -o syslog_name=postfix/smtp
+  -o syslog_name=postfix-{label}/smtp
 {options}
 {address}:587 inet n - n - - smtpd
-  -o syslog_name=postfix/submission
+  -o syslog_name=postfix-{label}/submission
   -o smtpd_tls_security_level=encrypt
 {submission}
 {options}
 {address}:465 inet n - n - - smtpd
-  -o syslog_name=postfix/submissions
+  -o syslog_name=postfix-{label}/submissions
   -o smtpd_tls_wrappermode=yes
 {submission}
 {options}
@@ -40,6 +40,11 @@ _SUBMISSION = """\
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject"""
 
 
+def log_label(name: str) -> str:
+    """How lines about a situation begin in Postfix's log, after ``postfix-``."""
+    return name.replace("-", "_")
+
+
 def services(folder: Path, name: str, kind: Smtp, addresses: Iterable[str], admitted: Sequence[str]) -> str:
     """The lines for one situation.
 
@@ -47,9 +52,10 @@ def services(folder: Path, name: str, kind: Smtp, addresses: Iterable[str], admi
         folder: where its access table is put.
         admitted: whom the table lets in.
     """
+    options: list[str] = []
     if kind is Smtp.RATE_LIMIT:
         options = ["smtpd_client_event_limit_exceptions=", "smtpd_client_connection_rate_limit=1"]
-    else:
+    elif kind in _ANSWERS:
         answer, at_greeting = _ANSWERS[kind]
         table = folder / f"{name}.cidr"
         lines = [f"{source} DUNNO" for source in admitted]
@@ -60,6 +66,7 @@ def services(folder: Path, name: str, kind: Smtp, addresses: Iterable[str], admi
     return "".join(
         _SERVICES.format(
             address=f"[{address}]" if ":" in address else address,
+            label=log_label(name),
             options="\n".join(f"  -o {option}" for option in options),
             submission=_SUBMISSION,
         )

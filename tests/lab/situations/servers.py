@@ -3,11 +3,14 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.lab import proxies
 from tests.lab.certificates import Authority, Certificate
 from tests.lab.dovecot import Dovecot, User
+from tests.lab.guarded import Guarded
 from tests.lab.namespaces import SERVERS
 from tests.lab.postfix import Postfix
 from tests.lab.processes import Server
@@ -34,15 +37,13 @@ service tcpwrap {
 }
 """
 
-Start = Callable[[Server], None]
-
 
 class Farm:
     """Starts what the situations need.
 
     Args:
         addresses: of each situation, by its name.
-        start: starts a server, and ends it with the laboratory.
+        closing: ends what was started.
     """
 
     def __init__(
@@ -51,13 +52,13 @@ class Farm:
         authority: Authority,
         situations: Sequence[Situation],
         addresses: dict[str, tuple[str, ...]],
-        start: Start,
+        closing: ExitStack,
     ) -> None:
         self._root = root
         self._authority = authority
         self._situations = situations
         self._addresses = addresses
-        self._start = start
+        self._closing = closing
         names = [situation.host for situation in situations if not situation.certificate]
         everywhere = [address for found in addresses.values() for address in found]
         self._certificate = authority.good(["control.test", *names, *_PLAIN, *everywhere], label="situations")
@@ -70,15 +71,19 @@ class Farm:
         """
         users = [self._user(situation, passwords[situation.name]) for situation in self._situations]
         self.dovecot = self._dovecot(users)
-        self._postfix(self.dovecot)
+        self.postfix = self._postfix(self.dovecot)
         self._radicale(users)
-        self._tcp_wrappers(users)
+        self.wrapped = self._tcp_wrappers(users)
         self._haproxy()
         self._nginx()
         self._gate()
+        self.guarded = self._guarded(users)
         for address in (sources.CUT_OFF_PROXY, sources.SWALLOWED_PROXY):
-            # It has started already; only its end is the laboratory's.
-            self._start(proxies.microsocks(address).server)
+            self._closing.callback(proxies.microsocks(address).server.stop)
+
+    def _start(self, server: Server) -> None:
+        server.start()
+        self._closing.callback(server.stop)
 
     def _of(self, wanted: Callable[[Situation], bool]) -> tuple[str, ...]:
         return tuple(a for s in self._situations if wanted(s) for a in self._addresses[s.name])
@@ -114,32 +119,48 @@ class Farm:
         self._start(dovecot.server)
         return dovecot
 
-    def _postfix(self, dovecot: Dovecot) -> None:
+    def _postfix(self, dovecot: Dovecot) -> Postfix:
         folder = self._folder("smtp")
         tables = self._folder("smtp-tables")
         more = "".join(
             services(tables, s.name, s.smtp, self._addresses[s.name], s.admitted)
             for s in self._situations
-            if s.smtp not in {Smtp.NOTHING, Smtp.POSTFIX}
+            if s.smtp not in {Smtp.NOTHING, Smtp.GUARDED}
         )
         postfix = Postfix(
             folder,
             self._certificate,
             dovecot,
-            addresses=self._of(lambda s: s.smtp is Smtp.POSTFIX),
+            addresses=_PLAIN,
             named=self._named(),
             domains=[situation.user.partition("@")[2] for situation in self._situations],
             services=more,
         )
         self._start(postfix.server)
+        return postfix
+
+    def _guarded(self, users: Sequence[User]) -> dict[str, Guarded]:
+        found = {
+            s.name: Guarded(self._root / f"guarded-{s.name}", self._certificate, self._addresses[s.name], [user])
+            for s, user in zip(self._situations, users, strict=True)
+            if s.imap is Imap.GUARDED
+        }
+        # Each takes seconds, of which most are spent waiting.
+        self._closing.callback(_all_at_once, Guarded.stop, found)
+        _all_at_once(Guarded.start, found)
+        return found
 
     def _radicale(self, users: Sequence[User]) -> None:
+        if all(situation.dav is Dav.NOTHING for situation in self._situations):
+            return
         addresses = [_PLAIN[0], *self._of(lambda s: s.dav is Dav.RADICALE)]
         self._start(Radicale(self._folder("dav"), self._certificate, users, addresses=addresses).server)
 
-    def _tcp_wrappers(self, users: Sequence[User]) -> None:
+    def _tcp_wrappers(self, users: Sequence[User]) -> Dovecot | None:
         """A Dovecot with /etc/hosts.allow and /etc/hosts.deny of its own."""
         wrapped = [s for s in self._situations if s.imap is Imap.TCP_WRAPPERS]
+        if not wrapped:
+            return None
         folder = self._folder("wrapped-files")
         admitted = sorted({source for situation in wrapped for source in situation.admitted})
         listed = ", ".join(f"[{source}]" if ":" in source else source for source in admitted)
@@ -156,12 +177,14 @@ class Farm:
         for user in users:
             dovecot.set_user(user)
         self._start(dovecot.server)
+        return dovecot
 
     def _haproxy(self) -> None:
         fronts = [
             Front(s.name, s.imap, self._addresses[s.name], s.admitted) for s in self._situations if s.imap in _HAPROXY
         ]
-        self._start(haproxy(self._folder("haproxy"), fronts, _PLAIN[0]))
+        if fronts:
+            self._start(haproxy(self._folder("haproxy"), fronts, _PLAIN[0]))
 
     def _nginx(self) -> None:
         sites = [
@@ -169,7 +192,8 @@ class Farm:
             for s in self._situations
             if s.dav not in {Dav.NOTHING, Dav.RADICALE} or s.imap is Imap.WEB
         ]
-        self._start(nginx(self._folder("nginx"), self._certificate, sites, _PLAIN[0]))
+        if sites:
+            self._start(nginx(self._folder("nginx"), self._certificate, sites, _PLAIN[0]))
 
     def _gate(self) -> None:
         gates = [
@@ -177,6 +201,8 @@ class Farm:
             for s in self._situations
             if s.imap is Imap.BYE
         ]
+        if not gates:
+            return
         configuration = self._folder("gate") / "gate.json"
         wanted = {
             "certificate": str(self._certificate.chain),
@@ -188,3 +214,8 @@ class Farm:
         # -P: a file beside it named as one of the standard library's modules is not that module.
         argv = [sys.executable, "-P", str(Path(__file__).with_name("gate.py")), str(configuration)]
         self._start(Server("gate", argv, ready="ready", namespace=SERVERS))
+
+
+def _all_at_once(do: Callable[[Guarded], None], guarded: dict[str, Guarded]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(do, guarded.values()))

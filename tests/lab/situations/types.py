@@ -26,7 +26,7 @@ class Imap(StrEnum):
     SWAPPED = "swapped"
     #: 993 is a web server's
     WEB = "web"
-    #: its logs are read by fail2ban
+    #: Dovecot and Postfix of its own, with their default delays, and a fail2ban that reads their logs
     GUARDED = "guarded"
 
 
@@ -47,6 +47,8 @@ class Smtp(StrEnum):
     RATE_LIMIT = "rate-limit"
     #: 421 in place of a greeting
     BUSY = "busy"
+    #: see ``Imap.GUARDED``
+    GUARDED = "guarded"
 
 
 class Dav(StrEnum):
@@ -142,6 +144,7 @@ class Situation:
         credentials: whether a password is given; ``right_password``: and whether it opens the mailbox.
         elsewhere: the address that the name leads to instead of the situation's own; "-": to none.
         needs_history: the verdict needs connections that were opened before; see ``Situations.ban``.
+        flaps_s: the server is up and down by turns, of so many seconds on average; 0: it stays up.
     """
 
     name: str
@@ -163,6 +166,7 @@ class Situation:
     site: Site = Site.WHOLE
     region: str = "us"
     needs_history: bool = False
+    flaps_s: float = 0.0
 
     @property
     def host(self) -> str:
