@@ -60,7 +60,8 @@ class Plan:
     chance: Random
     planned: int = 0
     rounds: int = 0
-    _widened: set[tuple[Service, str]] = field(default_factory=set[tuple[Service, str]])
+    _widened: set[tuple[Service, int, str]] = field(default_factory=set[tuple[Service, int, str]])
+    _asked: set[tuple[Service, int, str, Vantage]] = field(default_factory=set[tuple[Service, int, str, Vantage]])
     _replaced: set[int] = field(default_factory=set[int])
     _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
@@ -93,8 +94,10 @@ class Plan:
         for target in evidence.question.targets:
             cells = layout.cells(target)
             for cell in cells:
-                key = (target.service, cell.address)
-                if key in self._widened:
+                key = (target.service, target.port, cell.address)
+                if pair := self._first_pair_of(cell):
+                    probes += pair
+                elif key in self._widened:
                     probes += self._surer(cell)
                 elif _is_open_question(cell):
                     self._widened.add(key)
@@ -102,6 +105,21 @@ class Plan:
             probes += self._login_elsewhere(layout, target, cells)
         self.rounds += bool(probes)
         return probes
+
+    def _first_pair_of(self, cell: Cell) -> list[Probe]:
+        """The pair that a port has not had yet, since it was only found to be the one that serves."""
+        target = cell.target
+        asked = {v for v in _OWN if (target.service, target.port, cell.address, v) in self._asked}
+        unseen = [v for v in _OWN if v not in asked and cell.layout.exits(v, cell.family)]
+        if not unseen:
+            return []
+        depth = Depth.FULL if cell.layout.question.with_credentials else Depth.GREETING
+        vantages = _OWN if depth is Depth.FULL else unseen
+        return [
+            self._probe(e, cell.target, cell.address, depth)
+            for v in vantages
+            for e in cell.layout.exits(v, cell.family)[:1]
+        ]
 
     def _instead(self, layout: Layout) -> list[Probe]:
         """For each probe whose exit of ours failed: the same by the next exit of its group."""
@@ -235,6 +253,8 @@ class Plan:
         alternative: bool = False,
     ) -> Probe:
         self.planned += 1
+        if not alternative:
+            self._asked.add((target.service, target.port, address, way_out.vantage))
         delay_s = after_s + self.chance.uniform(0, SPREAD_S)
         return Probe(self.planned, way_out, target, address, depth, delay_s, alternative)
 

@@ -13,6 +13,7 @@ from mooring.clock import Clock
 from mooring.diagnosis.combine import conclude
 from mooring.diagnosis.interfaces import Budget, Memory, Prober, Tell
 from mooring.diagnosis.plan import Plan, needing_control
+from mooring.diagnosis.ports import with_served_ports
 from mooring.diagnosis.types import (
     Began,
     Concluded,
@@ -31,6 +32,7 @@ from mooring.diagnosis.types import (
     Secrets,
     Service,
     Stage,
+    Target,
     Vantage,
     Verdict,
 )
@@ -122,6 +124,7 @@ class _Run:
         while True:
             await self._settled()
             self._look_at_exits()
+            self.evidence = with_served_ports(self.evidence)
             following = self.plan.following(self._so_far())
             if following:
                 await self._send_out(following)
@@ -157,9 +160,9 @@ class _Run:
         observation = await self.prober.observe(
             self.question, probe, self.secrets, may_login=lambda: self._may_login(probe), tell=self._told(probe)
         )
+        self._keep(observation)
         if observation.outcome is not Outcome.OURS:
             self._open_gate(probe, accepted=Stage.LOGIN in observation.passed)
-        self._keep(observation)
         await self.budget.remember(self.question, observation)
 
     def _keep(self, observation: Observation) -> None:
@@ -191,11 +194,29 @@ class _Run:
                 gate.set_result(False)
 
     async def _may_login(self, probe: Probe) -> bool:
-        """The static side may; the dynamic one if the server accepted the same credentials from there."""
-        if probe.exit.vantage is Vantage.STATIC:
-            return True
-        gate = self.gates.get(probe.target.service)
-        return gate is not None and await asyncio.shield(gate)
+        """The dynamic side may if the server accepted the same credentials from the static one.
+
+        And of several services with the same credentials the first one tries: a wrong password is refused once.
+        """
+        if probe.exit.vantage is not Vantage.STATIC:
+            gate = self.gates.get(probe.target.service)
+            return gate is not None and await asyncio.shield(gate)
+        for service in self._before(probe.target):
+            await asyncio.shield(self.gates[service])
+        refused = {o.service for o in self.evidence.observations if o.outcome is Outcome.CREDENTIALS}
+        return not refused.intersection(self._before(probe.target))
+
+    def _before(self, target: Target) -> list[Service]:
+        """The services that log in with the same credentials, and come before this one."""
+        targets = self.question.targets
+        earlier = targets[: next((n for n, t in enumerate(targets) if t.service is target.service), 0)]
+        passwords = self.secrets.passwords
+        return [
+            t.service
+            for t in earlier
+            if t.service in self.gates
+            and (t.username, passwords.get(t.service)) == (target.username, passwords.get(target.service))
+        ]
 
     async def _settled(self) -> None:
         """Return when every probe has ended, or has been under way for so long that it counts as silent."""

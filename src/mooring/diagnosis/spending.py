@@ -101,7 +101,8 @@ class SharedBudget:
         target = next((t for t in question.targets if t.service is o.service), None)
         # A path of calendars may name a user.
         names_a_user = o.service is Service.CALDAV and target is not None and target.path != ""
-        await repository.settle(self._db, key, spent_id, became_of(o), None if names_a_user else fact_of(o))
+        fact = None if names_a_user else fact_of(o)
+        await repository.settle(self._db, key, spent_id, became_of(o), fact, more=o.connections - 1)
         self._settled.set()
         self._settled = asyncio.Event()
 

@@ -45,6 +45,7 @@ class Trail:
     tls: TlsMode | None = None
     rtt_ms: float | None = None
     retransmits: int = 0
+    connections: int = 0
     icmp: IcmpMessage | None = None
     certificate: Certificate | None = None
     offers: tuple[str, ...] = ()
@@ -131,6 +132,7 @@ class Trail:
             detail=cleaned(self.detail, self.secrets)[:DETAIL_MAX],
             icmp=None if self.icmp is None else Icmp(self.icmp.type, self.icmp.code, self.icmp.sender),
             retransmits=self.retransmits,
+            connections=max(1, self.connections),
             rtt_ms=self.rtt_ms,
             certificate=self.certificate,
             offers=self.offers,

@@ -242,6 +242,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
         said: the peer's words, cleaned and cut.
         spoken: of an unexpected peer: ``imap``, ``smtp``, ``http``, ``pop3``, ``ssh``, ``tls`` or ``unknown``.
         retransmits: SYNs that were sent again.
+        connections: how many the probe took: some words of a server only come on a second one.
         tls: how TLS began, as far as it came.
         detail: our own words for what went wrong.
         remembered: it was made a moment ago for somebody else, and not again.
@@ -269,6 +270,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     icmp: Icmp | None = None
     retransmits: int = 0
+    connections: int = 1
     rtt_ms: float | None = None
     certificate: Certificate | None = None
     offers: tuple[str, ...] = ()

@@ -162,6 +162,7 @@ class Walk:
 
     async def dial_again(self) -> DialledStream:
         """One more connection of the probe's pair, which is no stage; raises as ``connect``."""
+        self.trail.connections += 1
         return await self.dialer.dial_pair(self.dial, self.source, ip_address(self.trail.probe.address))
 
     async def dial_elsewhere(self, host: str, port: int) -> DialledStream:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from mooring.diagnosis.types import Code, Earlier, Icmp, Outcome, Question, Service, Stage, Vantage
@@ -106,3 +107,21 @@ def test_a_credential_is_shown_from_two_addresses_at_most(case: Case) -> None:
         shown = [address for address, s in case.world.shown if s is service]
         assert len(set(shown)) <= 2
         assert len(shown) <= 4  # the world is asked twice, by the two tests
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+def test_a_port_that_nobody_named_is_found(credentials: bool) -> None:
+    asked = question(IMAP, SMTP, credentials=credentials)
+    usual = tuple(msgspec.structs.replace(target, is_usual_port=True) for target in asked.targets)
+    world = World([port(465, Outcome.RESET)])
+    evidence, verdict = world.diagnose(msgspec.structs.replace(asked, targets=usual), exits_of())
+    assert verdict.code is Code.NOT_NEEDED, verdict
+    assert [target.port for target in evidence.question.targets] == [993, 587]
+    assert {s for _, s in world.shown} == ({IMAP, SMTP} if credentials else set())
+
+
+def test_a_wrong_password_is_shown_once() -> None:
+    world = World([keeps_out(D, S, how=Outcome.CREDENTIALS, stage=Stage.LOGIN)])
+    _, verdict = world.diagnose(BOTH, exits_of())
+    assert verdict.code is Code.WRONG_CREDENTIALS
+    assert len(world.shown) == 1

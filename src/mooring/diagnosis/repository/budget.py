@@ -61,8 +61,14 @@ async def spend(tx: Connection, going: Sequence[tuple[Key, bytes | None]]) -> li
     return sorted(row["id"] for row in rows)
 
 
-async def settle(db: Database, key: Key, spent_id: int | None, became: Became | None, fact: Observation | None) -> None:
-    """Write down what became of one that left (None: nothing did leave), and what it saw."""
+async def settle(
+    db: Database, key: Key, spent_id: int | None, became: Became | None, fact: Observation | None, *, more: int = 0
+) -> None:
+    """Write down what became of one that left (None: nothing did leave), and what it saw.
+
+    Args:
+        more: further connections that it took; each counts as one that was accepted and did not log in.
+    """
     async with db.transaction() as tx:
         if spent_id is not None and became is None:
             await tx.execute("DELETE FROM probe_counts WHERE server = $1 AND id = $2", key.server, spent_id)
@@ -70,6 +76,12 @@ async def settle(db: Database, key: Key, spent_id: int | None, became: Became | 
             await tx.execute(
                 "UPDATE probe_counts SET became = $3 WHERE server = $1 AND id = $2", key.server, spent_id, became
             )
+        if more > 0 and became is not None:
+            await tx.execute(
+                """INSERT INTO probe_counts (server, source, service, port, host, tls, became, at)
+                   SELECT $1, $2, $3, $4, $5, $6, $7, clock_timestamp() FROM generate_series(1, $8)""",
+                key.server, key.source, key.service, key.port, key.host, key.tls, Became.ACCEPTED, more,
+            )  # fmt: skip
         if fact is not None:
             await tx.execute(
                 """INSERT INTO probe_facts (server, source, service, port, host, tls, observation, at)
