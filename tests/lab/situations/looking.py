@@ -16,8 +16,9 @@ import base64
 import errno
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from tests.lab.situations.types import Service
 
@@ -115,7 +116,17 @@ def _icmp(plain: socket.socket) -> str:
     return ""
 
 
+class _Tls(ssl.SSLSocket):
+    """Begins a handshake even with a peer that has just gone: the library would forget to close the socket."""
+
+    def getpeername(self) -> Any:
+        with suppress(OSError):
+            return super().getpeername()
+        return None
+
+
 def _secured(plain: socket.socket, name: str, trust: ssl.SSLContext) -> socket.socket:
+    trust.sslsocket_class = _Tls
     try:
         return trust.wrap_socket(plain, server_hostname=name)
     except ssl.SSLCertVerificationError as e:
