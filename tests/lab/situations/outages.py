@@ -114,7 +114,7 @@ _UNSTEADY = (
     ),
 )
 
-_GUARDED = (
+GUARDED = (
     Situation(
         "guarded-open",
         "fail2ban reads every log, in its aggressive mode, and everyone is welcome.",
@@ -156,4 +156,4 @@ _GUARDED = (
     ),
 )
 
-SITUATIONS = (*_DOWN, *_FAMILIES, *_UNSTEADY, *_GUARDED)
+SITUATIONS = (*_DOWN, *_FAMILIES, *_UNSTEADY, *GUARDED)
