@@ -3,7 +3,6 @@
 import hashlib
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mooring.diagnosis.types import Certificate
@@ -33,8 +32,8 @@ def read_certificate(der: bytes | None, problem: str = "") -> Certificate | None
             spki=hashlib.sha256(key).hexdigest(),
             problem=problem,
         )
-    except (ValueError, UnsupportedAlgorithm):
-        # OpenSSL reads more than the library does, and a stranger may show anything.
+    except Exception:
+        # A stranger may show anything, OpenSSL reads more than the library does, and that has many ways to say no.
         return None
 
 
