@@ -4,8 +4,9 @@ A probe of ours must never be what gets an address banned, and many who ask abou
 than one who does. What may not be asked again is answered by what was seen a moment ago, or said to be spared.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mooring.diagnosis.types import Depth, Observation, Outcome, Service, Stage
@@ -138,11 +139,15 @@ class Wish:
 
     Attributes:
         again: the same diagnosis has had an answer to it already, and wants another.
+        since_s: seconds for which that diagnosis has been asking; what was seen since then it has seen itself.
+        recalled: how many answers it has had from memory.
     """
 
     key: Key
     login: bytes | None
     again: bool = False
+    since_s: float = 0.0
+    recalled: int = 0
 
 
 class Choice(StrEnum):
@@ -158,18 +163,23 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is done about a wish, and why it is not sent."""
+    """What is done about a wish, and why it is not sent.
+
+    Attributes:
+        recalled: what is the answer instead.
+    """
 
     choice: Choice
     why: str = ""
+    recalled: Fact | None = None
 
 
 @dataclass(slots=True)
 class Books:
-    """What has been spent and seen, as far as it concerns these wishes."""
+    """What has been spent and seen, as far as it concerns these wishes; of what was seen, the latest in front."""
 
     spent: list[Spent]
-    facts: dict[Key, Fact] = field(default_factory=dict[Key, Fact])
+    facts: dict[Key, tuple[Fact, ...]] = field(default_factory=dict[Key, tuple[Fact, ...]])
 
     def within(self, rule: Rule) -> list[Spent]:
         """What was spent in the time of a rule."""
@@ -185,8 +195,11 @@ def decide(wishes: Sequence[Wish], books: Books, *, may_wait: bool) -> list[Deci
     running = Books(list(books.spent), books.facts)
     services = _services_by_login(wishes)
     decisions: list[Decision] = []
-    for wish in wishes:
+    recalled = Counter[Key]()
+    for wanted in wishes:
+        wish = replace(wanted, recalled=wanted.recalled + recalled[wanted.key])
         decision = _about(wish, books, running, services, may_wait=may_wait)
+        recalled[wish.key] += decision.choice is Choice.RECALL
         if decision.choice is Choice.GO:
             running.spent.append(Spent(wish.key, wish.login, Became.PENDING, 0.0))
         decisions.append(decision)
@@ -263,10 +276,10 @@ def _anonymous(observation: Observation, outcome: Outcome | None = None, stage: 
 def _about(
     wish: Wish, books: Books, running: Books, services: Mapping[bytes, Sequence[str]], *, may_wait: bool
 ) -> Decision:
-    fact = books.facts.get(wish.key)
+    facts = books.facts.get(wish.key, ())
     if wish.login is None and not wish.again:
-        if fact is not None and fact.age_s < FRESH_S:
-            return Decision(Choice.RECALL)
+        if facts and facts[0].age_s < FRESH_S and not wish.recalled:
+            return Decision(Choice.RECALL, recalled=facts[0])
         if may_wait and any(s.key == wish.key and _is_under_way(s) for s in books.spent):
             return Decision(Choice.WAIT)
     decision = _about_connection(wish, running)
@@ -274,11 +287,13 @@ def _about(
         decision = _about_login(wish.key.service, wish.login, books, services[wish.login], may_wait=may_wait)
         if decision.choice is not Choice.GO:
             return decision
-    if decision.choice is Choice.GO or fact is None or fact.age_s >= REMEMBERED_S:
+    if decision.choice is Choice.GO:
         return decision
     # The same answer twice would count as two; and of a probe that was to log in, only a failure before that is one.
-    is_answer = not wish.again and (wish.login is None or fact.observation.outcome is not Outcome.REACHED)
-    return Decision(Choice.RECALL, decision.why) if is_answer else decision
+    others = [fact for fact in facts if wish.since_s <= fact.age_s < REMEMBERED_S][wish.recalled :]
+    if others and (wish.login is None or others[0].observation.outcome is not Outcome.REACHED):
+        return Decision(Choice.RECALL, decision.why, others[0])
+    return decision
 
 
 def _about_connection(wish: Wish, books: Books) -> Decision:

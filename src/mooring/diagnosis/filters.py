@@ -200,7 +200,8 @@ def both_get_through(cell: Cell) -> Finding | None:
 def too_little(cell: Cell) -> Finding | None:
     """inconclusive: contradictory, or too little was seen."""
     flaps = [str(s.vantage) for s in (cell.dynamic, cell.static) if s.state is State.FLAPS]
-    return found(too_little, cell, Code.INCONCLUSIVE, 0.5, cell.asked, flaps=flaps)
+    spared = [o.detail for o in cell.layout.evidence.observations if o.outcome is Outcome.SPARED and o.detail]
+    return found(too_little, cell, Code.INCONCLUSIVE, 0.5, cell.asked, flaps=flaps, detail=spared[:1])
 
 
 def _other_group(cell: Cell, vantage: Vantage, code: Code) -> Finding | None:

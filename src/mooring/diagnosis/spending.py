@@ -4,13 +4,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import msgspec
 
 from mooring.clock import Clock
 from mooring.diagnosis.budget import (
     REMEMBERED_S,
-    Books,
     Choice,
     Decision,
     Key,
@@ -35,6 +35,15 @@ _Sent = tuple[str, int, str, str, str, int]
 """Whose, and which: subject, probe, source, address, service, port."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Had:
+    """What a diagnosis has had of one key: since when, when last, and how many answers from memory."""
+
+    since: float
+    last: float
+    recalled: int
+
+
 class SharedBudget:
     """How gently servers are treated (``interfaces.Budget``)."""
 
@@ -44,7 +53,7 @@ class SharedBudget:
         self._clock = clock
         self._join_s = join_s
         self._sent: OrderedDict[_Sent, tuple[Key, int]] = OrderedDict()
-        self._had: OrderedDict[tuple[str, Key], float] = OrderedDict()
+        self._had: OrderedDict[tuple[str, Key], _Had] = OrderedDict()
         self._settled = asyncio.Event()
 
     async def reserve(self, question: Question, probes: Sequence[Probe]) -> tuple[list[Probe], list[Observation]]:
@@ -58,15 +67,12 @@ class SharedBudget:
         if not probes:
             return [], []
         keys = [_key(probe) for probe in probes]
-        wishes = [
-            Wish(key, self._login(probe), (question.subject, key) in self._had)
-            for key, probe in zip(keys, probes, strict=True)
-        ]
+        wishes = [self._wish(question, key, probe) for key, probe in zip(keys, probes, strict=True)]
         until = self._clock.monotonic() + self._join_s
         while True:
             settled = self._settled
             may_wait = self._clock.monotonic() < until
-            decisions, books, ids = await self._decide(wishes, may_wait=may_wait)
+            decisions, ids = await self._decide(wishes, may_wait=may_wait)
             if ids is not None:
                 break
             with suppress(TimeoutError):
@@ -75,12 +81,12 @@ class SharedBudget:
         going: list[Probe] = []
         answered: list[Observation] = []
         for probe, key, decision in zip(probes, keys, decisions, strict=True):
-            self._keep_had(question, key)
+            self._keep_had(question, key, recalled=decision.choice is Choice.RECALL)
             if decision.choice is Choice.GO:
                 self._keep_sent(_sent_of(question, probe), key, ids.pop(0))
                 going.append(probe)
-            elif decision.choice is Choice.RECALL:
-                answered.append(_recalled(probe, books.facts[key].observation))
+            elif decision.recalled is not None:
+                answered.append(_recalled(probe, decision.recalled.observation))
             else:
                 answered.append(self._spared(probe, decision.why))
         return going, answered
@@ -106,9 +112,7 @@ class SharedBudget:
         self._settled.set()
         self._settled = asyncio.Event()
 
-    async def _decide(
-        self, wishes: Sequence[Wish], *, may_wait: bool
-    ) -> tuple[list[Decision], Books, list[int] | None]:
+    async def _decide(self, wishes: Sequence[Wish], *, may_wait: bool) -> tuple[list[Decision], list[int] | None]:
         """What is done about these wishes, and the ids of those that go; None: they wait, and nothing was counted.
 
         All wait for one another: who held some while he waits for others might be waited for by them.
@@ -120,13 +124,13 @@ class SharedBudget:
             books = await repository.books(tx, servers, logins)
             decisions = decide(wishes, books, may_wait=may_wait)
             if any(decision.choice is Choice.WAIT for decision in decisions):
-                return decisions, books, None
+                return decisions, None
             going = [
                 (wish.key, wish.login)
                 for wish, decision in zip(wishes, decisions, strict=True)
                 if decision.choice is Choice.GO
             ]
-            return decisions, books, await repository.spend(tx, going) if going else []
+            return decisions, await repository.spend(tx, going) if going else []
 
     def _login(self, probe: Probe) -> bytes | None:
         """Whose password the probe would show, so that nobody can read it; calendars are guarded by another program."""
@@ -160,11 +164,18 @@ class SharedBudget:
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
 
-    def _keep_had(self, question: Question, key: Key) -> None:
+    def _wish(self, question: Question, key: Key, probe: Probe) -> Wish:
+        had = self._had.get((question.subject, key))
+        if had is None:
+            return Wish(key, self._login(probe))
+        return Wish(key, self._login(probe), True, self._clock.monotonic() - had.since, had.recalled)
+
+    def _keep_had(self, question: Question, key: Key, *, recalled: bool) -> None:
         now = self._clock.monotonic()
-        self._had[question.subject, key] = now
+        before = self._had.get((question.subject, key), _Had(now, now, 0))
+        self._had[question.subject, key] = _Had(before.since, now, before.recalled + recalled)
         self._had.move_to_end((question.subject, key))
-        while self._had and (len(self._had) > REMEMBERED or now - next(iter(self._had.values())) > REMEMBERED_S):
+        while self._had and (len(self._had) > REMEMBERED or now - next(iter(self._had.values())).last > REMEMBERED_S):
             self._had.popitem(last=False)
 
 

@@ -132,15 +132,15 @@ class Situations:
         self._closing.callback(self._lab.network.plumb, sources.LOST)
 
     def ban(self, name: str = "banned") -> None:
-        """Make fail2ban ban the dynamic addresses: five connections of each that say nothing are enough for that.
+        """Make fail2ban ban the first dynamic address: five connections that say nothing are enough for that.
 
         Connections that are to be remembered as good must have been made before.
         """
         guarded = self.servers.guarded[name]
-        for source in sources.DYNAMIC:
-            for _ in range(5):
-                socket.create_connection((self._addresses[name][0], 993), 5, (source, 0)).close()
-            guarded.fail2ban.wait_for_ban(source)
+        source = sources.DYNAMIC[0]
+        for _ in range(5):
+            socket.create_connection((self._addresses[name][0], 993), 5, (source, 0)).close()
+        guarded.fail2ban.wait_for_ban(source)
 
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self._lab.trust))

@@ -53,7 +53,7 @@ def plus(*books: Books) -> Books:
 
 
 def known(observation: Observation, age_s: float) -> Books:
-    return Books([], {KEY: Fact(observation, age_s)})
+    return Books([], {KEY: (Fact(observation, age_s),)})
 
 
 def chosen(books: Books, *wishes: Wish, may_wait: bool = True) -> list[Choice]:

@@ -37,12 +37,15 @@ async def books(tx: Connection, servers: Sequence[str], logins: Sequence[bytes])
     facts = await tx.fetch(
         """SELECT server, source, service, port, host, tls, observation,
                   extract(epoch FROM clock_timestamp() - at)::float8 AS age_s
-           FROM probe_facts WHERE server = ANY ($1) AND at > now() - make_interval(secs => $2)""",
+           FROM probe_facts WHERE server = ANY ($1) AND at > now() - make_interval(secs => $2) ORDER BY at DESC""",
         list(servers), REMEMBERED_S,
     )  # fmt: skip
+    seen: dict[Key, tuple[Fact, ...]] = {}
+    for row in facts:
+        key = Key(*tuple(row)[:6])
+        seen[key] = (*seen.get(key, ()), Fact(msgspec.convert(row["observation"], Observation), row["age_s"]))
     return Books(
-        [Spent(Key(*tuple(row)[:6]), row["login"], Became(row["became"]), row["age_s"]) for row in spent],
-        {Key(*tuple(row)[:6]): Fact(msgspec.convert(row["observation"], Observation), row["age_s"]) for row in facts},
+        [Spent(Key(*tuple(row)[:6]), row["login"], Became(row["became"]), row["age_s"]) for row in spent], seen
     )
 
 
@@ -85,9 +88,7 @@ async def settle(
         if fact is not None:
             await tx.execute(
                 """INSERT INTO probe_facts (server, source, service, port, host, tls, observation, at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
-                   ON CONFLICT (server, source, service, port, host, tls)
-                   DO UPDATE SET observation = excluded.observation, at = excluded.at""",
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())""",
                 key.server, key.source, key.service, key.port, key.host, key.tls, fact,
             )  # fmt: skip
 

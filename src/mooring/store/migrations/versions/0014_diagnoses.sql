@@ -47,6 +47,7 @@ CREATE INDEX probe_counts_at ON probe_counts (at);
 
 CREATE TABLE probe_facts (                            -- what a probe saw of a server a moment ago; nothing of a user
     server      text NOT NULL,
+    id          bigint GENERATED ALWAYS AS IDENTITY,
     source      text NOT NULL,
     service     text NOT NULL,
     port        integer NOT NULL,
@@ -54,6 +55,6 @@ CREATE TABLE probe_facts (                            -- what a probe saw of a s
     tls         text NOT NULL,
     observation jsonb NOT NULL,
     at          timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (server, source, service, port, host, tls)
+    PRIMARY KEY (server, id)
 );
 CREATE INDEX probe_facts_at ON probe_facts (at);
