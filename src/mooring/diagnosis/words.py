@@ -45,7 +45,7 @@ def _facts(evidence: Evidence, finding: Finding) -> dict[str, str]:
     question = evidence.question
     about = [t for t in question.targets if finding.service in {None, t.service}] or list(question.targets)
     static = [e for e in evidence.exits if e.vantage is Vantage.STATIC]
-    facts = {name: ", ".join(values) for name, values in finding.facts.items()}
+    facts = {name: ", ".join(values).rstrip(". ") for name, values in finding.facts.items()}
     facts |= {
         "host": ", ".join(dict.fromkeys(t.host for t in about)),
         "service": ", ".join(_NAMES[t.service] for t in about),
