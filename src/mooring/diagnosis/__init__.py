@@ -6,10 +6,22 @@ then ``runner.py`` for how a diagnosis goes, and ``service.py`` for how one is a
 """
 
 from mooring.diagnosis.carrying import Carrying, Means
+from mooring.diagnosis.drawing import ASCII, GLYPHS, matrix_text, proved, table_title
+from mooring.diagnosis.drawing import WORDS as CELL_WORDS
 from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
 from mooring.diagnosis.interfaces import Tell
+from mooring.diagnosis.matrix import (
+    Mark,
+    MatrixCell,
+    MatrixRow,
+    MatrixTable,
+    matrix_of,
+    probes_of,
+    words_of_lookup,
+)
+from mooring.diagnosis.outcomes import SERVICES, VANTAGES, words_of
 from mooring.diagnosis.prober import NetworkProber
 from mooring.diagnosis.question import Ask, Asker
 from mooring.diagnosis.records import Diagnosis, State, Told
@@ -20,9 +32,11 @@ from mooring.diagnosis.types import (
     Began,
     Code,
     Concluded,
+    Control,
     Controlled,
     Evidence,
     Exit,
+    Icmp,
     LookedUp,
     Observation,
     Observed,
@@ -38,14 +52,22 @@ from mooring.diagnosis.types import (
     Verdict,
 )
 from mooring.diagnosis.views import DiagnosisView, view_of
+from mooring.diagnosis.watching import Watch
+from mooring.diagnosis.words import log_lines
 
 __all__ = [
+    "ASCII",
+    "CELL_WORDS",
+    "GLYPHS",
+    "SERVICES",
+    "VANTAGES",
     "Ask",
     "Asker",
     "Began",
     "Carrying",
     "Code",
     "Concluded",
+    "Control",
     "Controlled",
     "Diagnoses",
     "Diagnosis",
@@ -54,7 +76,12 @@ __all__ = [
     "Evidence",
     "Exit",
     "Followers",
+    "Icmp",
     "LookedUp",
+    "Mark",
+    "MatrixCell",
+    "MatrixRow",
+    "MatrixTable",
     "Means",
     "NetworkProber",
     "Observation",
@@ -73,10 +100,19 @@ __all__ = [
     "Told",
     "Vantage",
     "Verdict",
+    "Watch",
     "exits_for",
     "forget_diagnoses",
     "guessing",
+    "log_lines",
+    "matrix_of",
+    "matrix_text",
+    "probes_of",
+    "proved",
     "scopes_of",
+    "table_title",
     "vantage_of",
     "view_of",
+    "words_of",
+    "words_of_lookup",
 ]

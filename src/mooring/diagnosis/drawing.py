@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from mooring.diagnosis.matrix import Mark, MatrixCell, MatrixRow, MatrixTable
-from mooring.diagnosis.outcomes import VANTAGES
+from mooring.diagnosis.outcomes import SERVICES, VANTAGES
 from mooring.grants import TlsMode, cleaned
 
 GLYPHS = {
@@ -54,10 +54,10 @@ def matrix_text(tables: Sequence[MatrixTable], *, ascii_only: bool = False, proo
     return text.encode("ascii", "replace").decode() if ascii_only else text
 
 
-def title_of(table: MatrixTable) -> str:
+def table_title(table: MatrixTable) -> str:
     """Which service this is, in a line."""
     beside = ", looked at beside it" if table.is_alternative else ""
-    return f"{table.service.upper()} {table.host}:{table.port} ({_TLS[table.tls]}){beside}"
+    return f"{SERVICES[table.service]} {table.host}:{table.port} ({_TLS[table.tls]}){beside}"
 
 
 def proved(row: MatrixRow, proof: Collection[int]) -> bool:
@@ -67,7 +67,7 @@ def proved(row: MatrixRow, proof: Collection[int]) -> bool:
 
 def _table(table: MatrixTable, glyphs: dict[Mark, str], arrow: str, proof: frozenset[int]) -> str:
     if not table.rows:
-        return f"{title_of(table)}\n  nothing was seen yet"
+        return f"{table_title(table)}\n  nothing was seen yet"
     lines = [["", "", *table.columns, ""]]
     for row in table.rows:
         star = "*" if proved(row, proof) else " "
@@ -78,7 +78,7 @@ def _table(table: MatrixTable, glyphs: dict[Mark, str], arrow: str, proof: froze
         lines.append([f"{star} {group}", from_to, *marks, cleaned(row.words + said)])
     widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
     drawn = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([title_of(table), *drawn])
+    return "\n".join([table_title(table), *drawn])
 
 
 def _mark(cell: MatrixCell, glyphs: dict[Mark, str]) -> str:

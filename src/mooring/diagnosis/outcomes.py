@@ -1,6 +1,9 @@
 """What a probe saw, in a few plain words. Pure."""
 
-from mooring.diagnosis.types import Observation, Outcome, Vantage
+from mooring.diagnosis.types import Observation, Outcome, Service, Vantage
+
+SERVICES = {Service.IMAP: "IMAP", Service.SMTP: "SMTP", Service.CALDAV: "CalDAV"}
+"""What the services are called."""
 
 VANTAGES = {
     Vantage.STATIC: "static",
