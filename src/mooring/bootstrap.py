@@ -54,6 +54,7 @@ from mooring.grants import Draining, Feature, Grants, Handover, Keys, MovePolicy
 from mooring.jobs import Holder
 from mooring.mail import MailReader
 from mooring.operators import Operators, Passwords
+from mooring.reports import Reports
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Offsets, Worker
@@ -97,6 +98,7 @@ class Installation:
     webhooks: Webhooks
     feed: Feed
     diagnoses: Diagnoses
+    reports: Reports
 
     def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
         """This process's share of the connections; who has none is not counted, and uses as many as people have."""
@@ -255,6 +257,7 @@ async def _build(
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
         diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy),
+        reports=Reports(allowlist.list_of, config.server.public_url, clock),
     )
 
 

@@ -16,6 +16,7 @@ from mooring.events import Recorded as Fact
 from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, File, FileFilter, Folder, Message, MessageFilter, Page, Thread, ThreadFilter
 from mooring.moves import Batch, Move, Recorded
+from mooring.reports import Report
 from mooring.send import Submission
 from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
 
@@ -201,6 +202,12 @@ class DiagnosisService(Protocol):
     def follow(self, diagnosis_id: str, /, *, after: int = 0) -> AsyncGenerator[Told | None]: ...
 
 
+class ReportService(Protocol):
+    """What is handed on of a diagnosis."""
+
+    def of(self, diagnosis: Diagnosis, /) -> Report: ...
+
+
 class FactReader(Protocol):
     """What happened to a grant, behind a sequence, in order."""
 
@@ -231,6 +238,7 @@ class Services:
     webhooks: WebhookService
     facts: FactReader
     diagnoses: DiagnosisService
+    reports: ReportService
     guard: Callable[[], GuardState]
     berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock

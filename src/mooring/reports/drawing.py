@@ -58,12 +58,13 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters |= {"moment": _moment, "exactly": _to_the_millisecond, "heading": table_title, "by_vantage": _by_vantage}
-_templates.globals |= {
+_KNOWN: dict[str, Any] = {
+    "moment": _moment, "exactly": _to_the_millisecond, "heading": table_title, "by_vantage": _by_vantage,
     "glyphs": GLYPHS, "words": CELL_WORDS, "vantages": VANTAGES, "services": SERVICES, "readers": READERS,
     "legend": [(mark, GLYPHS[mark], CELL_WORDS[mark]) for mark in Mark if mark is not Mark.UNDER_WAY],
     "proved": proved, "tone_of": tone_of,
 }  # fmt: skip
+"""What every template can name."""
 
 
 def _digest(text: str) -> str:
@@ -104,4 +105,4 @@ def matrix_part(tables: Sequence[MatrixTable], proof: Collection[int] = ()) -> M
 
 
 def _drawn(template: str, **values: Any) -> Markup:
-    return Markup(_templates.get_template(template).render(**values))  # noqa: S704 (autoescape is on)
+    return Markup(_templates.get_template(template).render(**_KNOWN, **values))  # noqa: S704 (autoescape is on)

@@ -25,8 +25,10 @@ def _sentences(evidence: Evidence, verdict: Verdict, took_s: float) -> Iterator[
             f"server, stage by stage, pairs of them side by side and in random order, within {took_s:.1f} s."
         )
     shown = sum(1 for o in tried if o.stage is Stage.LOGIN or Stage.LOGIN in o.passed)
-    yield f"Credentials were shown {shown} times." if shown > 1 else (
-        "Credentials were shown once." if shown else "No credentials were shown to the server."
+    yield (
+        f"Credentials were shown {shown} times."
+        if shown > 1
+        else ("Credentials were shown once." if shown else "No credentials were shown to the server.")
     )
     for control in evidence.controls:
         yield _control(control)
