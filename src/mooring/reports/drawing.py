@@ -81,7 +81,7 @@ _POLICY_INSIDE = POLICY.partition("; frame-ancestors")[0]
 
 def report_html(report: Report) -> str:
     """The report as one page that needs nothing else: no script, no picture, nothing from elsewhere."""
-    return _drawn("report.html", report=report, sheet=Markup(_SHEET), policy=_POLICY_INSIDE)  # noqa: S704 (our own)
+    return str(_drawn("report.html", report=report, sheet=Markup(_SHEET), policy=_POLICY_INSIDE))  # noqa: S704 (our own)
 
 
 def report_json(report: Report) -> bytes:

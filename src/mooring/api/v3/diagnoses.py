@@ -76,7 +76,7 @@ async def report_as_page(request: Req) -> ASGIResponse:
     report = services_of(request).reports.of(await _found(request))
     return ASGIResponse(
         body=report_html(report).encode(),
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers={"Content-Security-Policy": POLICY},
     )
 
