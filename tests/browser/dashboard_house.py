@@ -26,6 +26,7 @@ from mooring.moves import MoveStep, advance, open_of
 from mooring.operators import Operators, Passwords
 from mooring.store import Database
 from mooring.vault import Vault
+from tests.browser.mail_host import Served, served_mail_host
 from tests.store.grant_house import PASSWORD, House, open_house
 from tests.waiting import until
 
@@ -45,6 +46,7 @@ class DashboardHouse:
         acme: has accounts, and asked for static IPs; other: another application, with an account of its own.
         vera, walt: accounts of a v2 application that a move in two steps has stopped.
         dunes, estuary: applications whose accounts move together.
+        mail_host: admits one of the two static addresses, and drops all others.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class DashboardHouse:
     walt: Grant
     dunes: Application
     estuary: Application
+    mail_host: Served
 
     @property
     def url(self) -> str:
@@ -126,9 +129,11 @@ class DashboardHouse:
         self.do(work)
 
 
-def configuration(database_url: str) -> str:
+def configuration(database_url: str, mail_host: Served) -> str:
     """A ``mooring.toml`` with loopback addresses as sources."""
-    parts = [f'[server]\nlisten = "127.0.0.1:{PORT}"\n', f'[database]\nurl = "{database_url}"\n']
+    parts = [f'[policy]\nallow_private_targets = ["127.0.24.0/24"]\n']
+    parts += [f'[diagnosis]\ncontrol_targets = ["{mail_host.control}"]\n']
+    parts += [f'[server]\nlisten = "127.0.0.1:{PORT}"\n', f'[database]\nurl = "{database_url}"\n']
     for kind, addresses in (("static", STATIC), ("dynamic", DYNAMIC)):
         names = [f"v3-us-{kind}-{number}" for number, _ in enumerate(addresses, start=1)]
         parts += [
@@ -143,11 +148,21 @@ def configuration(database_url: str) -> str:
 @contextmanager
 def opened_house(folder: Path, database_url: str) -> Generator[DashboardHouse]:
     """The house, with ``mooring api`` serving it, for as long as the block lasts; it ends clean, without a defect."""
-    (folder / "mooring.toml").write_text(configuration(database_url))
-    house = asyncio.run(_furnish(folder, database_url))
+    with served_mail_host(folder, STATIC[:1]) as mail_host:
+        (folder / "mooring.toml").write_text(configuration(database_url, mail_host))
+        house = asyncio.run(_furnish(folder, database_url, mail_host))
+        with _api(house):
+            yield house
+
+
+@contextmanager
+def _api(house: DashboardHouse) -> Generator[None]:
+    """``mooring api`` over the house."""
+    folder = house.folder
+    trust = str(house.mail_host.trust)
     with (folder / "mooring.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mooring", "api"], cwd=folder, env=dict(os.environ), stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "mooring", "api"], cwd=folder, env={**os.environ, "SSL_CERT_FILE": trust}, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log,
         )  # fmt: skip
 
@@ -160,7 +175,7 @@ def opened_house(folder: Path, database_url: str) -> Generator[DashboardHouse]:
 
     try:
         until(ready, timeout_s=30, what="/readyz answers 200")
-        yield house
+        yield
     finally:
         process.terminate()
         status = process.wait(timeout=20)
@@ -169,7 +184,7 @@ def opened_house(folder: Path, database_url: str) -> Generator[DashboardHouse]:
     assert "Traceback" not in house.log
 
 
-async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
+async def _furnish(folder: Path, database_url: str, mail_host: Served) -> DashboardHouse:
     database = await Database.open(database_url, max_size=4)
     try:
         house = await open_house(database, folder)
@@ -189,7 +204,7 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
         vera, walt = await _stopped_by_a_move(house)
         dunes, estuary = await _moving(house, "Dunes", accounts=12), await _moving(house, "Estuary", accounts=2)
         furnished = DashboardHouse(
-            folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary
+            folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary, mail_host
         )  # fmt: skip
         await _go_on(database, dunes, MoveStep.TAKEN_UP, 5)
         await _go_on(database, dunes, MoveStep.MOVED, 3)

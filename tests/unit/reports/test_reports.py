@@ -31,11 +31,12 @@ HOSTILE = "554 </q><script>alert(1)</script> \u202egnp.exe \x1b[31m\u2028 ann@ex
 
 
 def diagnosis_of(evidence: Evidence, verdict: Verdict, **more: Any) -> Diagnosis:
-    return Diagnosis(**{
+    fields: dict[str, Any] = {
         "id": "d1", "application_id": "app", "grant_id": "", "by": "application", "state": State.DONE,
         "question": evidence.question, "verdict": verdict, "evidence": evidence, "error": None, "run": 1,
-        "created_at": START, "started_at": START, "ended_at": START + timedelta(seconds=8.1), **more,
-    })  # fmt: skip
+        "created_at": START, "started_at": START, "ended_at": START + timedelta(seconds=8.1),
+    }  # fmt: skip
+    return Diagnosis(**fields | more)
 
 
 def reported(diagnosis: Diagnosis, listed: AddressList = LIST) -> Report:
