@@ -144,7 +144,7 @@ def _pieces(visit: Visit, found: Diagnosis, watch: Watch) -> Pieces:
         form_token=form_token(visit.session),
     )  # fmt: skip
     return {
-        "state": drawn("_sign.html", sign=sign_of(found)),
+        "state": Markup() if found.state is State.DONE else drawn("_sign.html", sign=sign_of(found)),
         "progress": escape(progress_of(found, watch)),
         "result": result,
         "matrix": picture,

@@ -85,4 +85,6 @@ def _mark(cell: MatrixCell, glyphs: dict[Mark, str]) -> str:
     glyph = glyphs[cell.mark]
     if cell.mark is Mark.MIXED:
         return f"{glyph} {cell.passed} of {cell.asked}"
-    return f"{glyph} {cell.ms:.0f} ms" if cell.ms is not None else glyph
+    if cell.ms is None:
+        return glyph
+    return f"{glyph} {cell.ms:.0f} ms" if cell.ms >= 1 else f"{glyph} <1 ms"

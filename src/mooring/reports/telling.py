@@ -16,8 +16,10 @@ def told_how(evidence: Evidence, verdict: Verdict, *, since: datetime, until: da
 
 def _sentences(evidence: Evidence, verdict: Verdict, took_s: float) -> Iterator[str]:
     for lookup in evidence.lookups:
-        led_to = f"led to {' and '.join(lookup.addresses)}" if lookup.addresses else words_of_lookup(lookup)
-        yield f"{lookup.host}: {led_to}." if not lookup.addresses else f"{lookup.host} {led_to}."
+        if not lookup.addresses:
+            yield f"{lookup.host}: {words_of_lookup(lookup)}."
+        elif lookup.addresses != (lookup.host,):
+            yield f"{lookup.host} led to {' and '.join(lookup.addresses)}."
     tried = [o for o in evidence.observations if o.outcome not in {Outcome.OURS, Outcome.SPARED}]
     if tried:
         yield (
