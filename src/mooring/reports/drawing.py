@@ -27,6 +27,9 @@ from mooring.diagnosis import (
 from mooring.reports.titles import READERS, tone_of
 from mooring.reports.types import Report
 
+MOST_NAMES = 12
+"""Of a certificate that are shown; the document has them all."""
+
 _STYLE = files("mooring.reports").joinpath("style")
 STYLE = "".join(_STYLE.joinpath(name).read_text("utf-8") for name in ("base.css", "report.css"))
 """What the parts of a report look like, wherever they are shown."""
@@ -62,7 +65,7 @@ _KNOWN: dict[str, Any] = {
     "moment": _moment, "exactly": _to_the_millisecond, "heading": table_title, "by_vantage": _by_vantage,
     "glyphs": GLYPHS, "words": CELL_WORDS, "vantages": VANTAGES, "services": SERVICES, "readers": READERS,
     "legend": [(mark, GLYPHS[mark], CELL_WORDS[mark]) for mark in Mark if mark is not Mark.UNDER_WAY],
-    "proved": proved, "tone_of": tone_of,
+    "most_names": MOST_NAMES, "proved": proved, "tone_of": tone_of,
 }  # fmt: skip
 """What every template can name."""
 

@@ -22,9 +22,10 @@ def _sentences(evidence: Evidence, verdict: Verdict, took_s: float) -> Iterator[
             yield f"{lookup.host} led to {' and '.join(lookup.addresses)}."
     tried = [o for o in evidence.observations if o.outcome not in {Outcome.OURS, Outcome.SPARED}]
     if tried:
+        order = ", pairs of them side by side and in random order" if len(tried) > 1 else ""
         yield (
             f"{_count(len(tried), 'connection')} from {' and '.join(_groups(evidence))}, each to one address of the "
-            f"server, stage by stage, pairs of them side by side and in random order, within {took_s:.1f} s."
+            f"server, stage by stage{order}, within {took_s:.1f} s."
         )
     shown = sum(1 for o in tried if o.stage is Stage.LOGIN or Stage.LOGIN in o.passed)
     yield (

@@ -36,7 +36,13 @@ READERS = {
 """In the order in which they are told; a report is forwarded to the first."""
 
 _GOOD = frozenset({Code.NOT_NEEDED})
-_OPEN = frozenset({Code.INCONCLUSIVE, Code.OWN_EXIT_BROKEN, Code.SERVER_DOWN, Code.ADDRESS_FAMILY, Code.BANNED})
+_OPEN = frozenset(
+    {
+        Code.NEEDED, Code.NEEDED_FOR_SENDING_ONLY, Code.INCONCLUSIVE, Code.OWN_EXIT_BROKEN, Code.SERVER_DOWN,
+        Code.ADDRESS_FAMILY, Code.BANNED,
+    }
+)  # fmt: skip
+"""Nothing is wrong with what was asked about, or nobody knows."""
 
 _SURENESS = (
     (0.95, "as good as certain"),
