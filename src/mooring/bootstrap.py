@@ -58,6 +58,7 @@ from mooring.mail import MailReader
 from mooring.net.records import NameServers
 from mooring.operators import Operators, Passwords
 from mooring.providers import Detection
+from mooring.reports import Reports
 from mooring.send import CopyKeeper, Sender
 from mooring.store import Database, EmbeddedPostgres, ObjectStore, StoreUnavailable, migrate
 from mooring.sync import Calendars, LiveCalendars, LiveReader, Mailbox, Offsets, Worker
@@ -102,6 +103,7 @@ class Installation:
     webhooks: Webhooks
     feed: Feed
     diagnoses: Diagnoses
+    reports: Reports
 
     def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
         """This process's share of the connections; who has none is not counted, and uses as many as people have."""
@@ -262,6 +264,7 @@ async def _build(
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
         diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy, applications, detection),
+        reports=Reports(allowlist.list_of, config.server.public_url, clock),
     )
 
 

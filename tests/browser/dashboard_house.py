@@ -1,9 +1,6 @@
 """A Mooring whose dashboard has something to show: applications, accounts, connections, and people who may look."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +9,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import httpx
 
 from mooring.applications import Application, Applications, StaticIps
 from mooring.clock import SystemClock
@@ -26,13 +21,12 @@ from mooring.moves import MoveStep, advance, open_of
 from mooring.operators import Operators, Passwords
 from mooring.store import Database
 from mooring.vault import Vault
+from tests.browser.mail_host import Served, served_mail_host
+from tests.browser.serving import DYNAMIC, PORT, STATIC, configuration, served_api
 from tests.store.grant_house import PASSWORD, House, open_house
-from tests.waiting import until
 
-PORT = 18039
 OPERATOR, ADMIN = "olga@operator.test", "Adam of Acme"
 OPERATORS_PASSWORD, ADMINS_PASSWORD = "nine grey herons", "seven calm harbours"
-STATIC, DYNAMIC = ("127.0.21.1", "127.0.21.2"), ("127.0.22.1",)
 SECRETS = (PASSWORD, OPERATORS_PASSWORD, ADMINS_PASSWORD)
 """What no page may ever show."""
 
@@ -45,6 +39,7 @@ class DashboardHouse:
         acme: has accounts, and asked for static IPs; other: another application, with an account of its own.
         vera, walt: accounts of a v2 application that a move in two steps has stopped.
         dunes, estuary: applications whose accounts move together.
+        mail_host: admits one of the two static addresses, and drops all others.
     """
 
     folder: Path
@@ -58,6 +53,7 @@ class DashboardHouse:
     walt: Grant
     dunes: Application
     estuary: Application
+    mail_host: Served
 
     @property
     def url(self) -> str:
@@ -126,50 +122,17 @@ class DashboardHouse:
         self.do(work)
 
 
-def configuration(database_url: str) -> str:
-    """A ``mooring.toml`` with loopback addresses as sources."""
-    parts = [f'[server]\nlisten = "127.0.0.1:{PORT}"\n', f'[database]\nurl = "{database_url}"\n']
-    for kind, addresses in (("static", STATIC), ("dynamic", DYNAMIC)):
-        names = [f"v3-us-{kind}-{number}" for number, _ in enumerate(addresses, start=1)]
-        parts += [
-            f'[[egress.source]]\nname = "{name}"\naddress = "{address}"\n'
-            for name, address in zip(names, addresses, strict=True)
-        ]
-        listed = ", ".join(f'"{name}"' for name in names)
-        parts.append(f'[[egress.pool]]\ngeneration = "v3"\nregion = "us"\nkind = "{kind}"\nsources = [{listed}]\n')
-    return "\n".join(parts)
-
-
 @contextmanager
 def opened_house(folder: Path, database_url: str) -> Generator[DashboardHouse]:
     """The house, with ``mooring api`` serving it, for as long as the block lasts; it ends clean, without a defect."""
-    (folder / "mooring.toml").write_text(configuration(database_url))
-    house = asyncio.run(_furnish(folder, database_url))
-    with (folder / "mooring.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mooring", "api"], cwd=folder, env=dict(os.environ), stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log,
-        )  # fmt: skip
-
-    def ready() -> bool:
-        assert process.poll() is None, house.log
-        try:
-            return httpx.get(f"http://127.0.0.1:{PORT}/readyz").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    try:
-        until(ready, timeout_s=30, what="/readyz answers 200")
-        yield house
-    finally:
-        process.terminate()
-        status = process.wait(timeout=20)
-    assert status == 0, house.log
-    assert "defect" not in house.log
-    assert "Traceback" not in house.log
+    with served_mail_host(folder, STATIC[:1]) as mail_host:
+        (folder / "mooring.toml").write_text(configuration(database_url, mail_host.control))
+        house = asyncio.run(_furnish(folder, database_url, mail_host))
+        with served_api(folder, mail_host.trust):
+            yield house
 
 
-async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
+async def _furnish(folder: Path, database_url: str, mail_host: Served) -> DashboardHouse:
     database = await Database.open(database_url, max_size=4)
     try:
         house = await open_house(database, folder)
@@ -189,7 +152,7 @@ async def _furnish(folder: Path, database_url: str) -> DashboardHouse:
         vera, walt = await _stopped_by_a_move(house)
         dunes, estuary = await _moving(house, "Dunes", accounts=12), await _moving(house, "Estuary", accounts=2)
         furnished = DashboardHouse(
-            folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary
+            folder, database_url, acme, other, ann, failing, eve, vera, walt, dunes, estuary, mail_host
         )  # fmt: skip
         await _go_on(database, dunes, MoveStep.TAKEN_UP, 5)
         await _go_on(database, dunes, MoveStep.MOVED, 3)

@@ -60,7 +60,7 @@ def test_an_account_is_found_by_typing_and_opened(house: DashboardHouse, browser
 def test_the_first_stop_leads_past_the_menu_and_every_stop_is_seen(house: DashboardHouse, browser: Browser) -> None:
     browser.sign_in(f"{house.url}/applications/{house.acme.id}", OPERATOR, OPERATORS_PASSWORD)
     stops: list[str] = []
-    for _ in range(9):
+    for _ in range(10):
         browser.press(Keys.TAB)
         stops.append(str(browser.script("return document.activeElement.innerText.trim() || document.activeElement.id")))
         width, style = browser.script(
@@ -68,8 +68,8 @@ def test_the_first_stop_leads_past_the_menu_and_every_stop_is_seen(house: Dashbo
         )
         assert width >= 2, stops
         assert style != "none", stops
-    assert stops[:5] == ["Skip to the content", "Mooring", "Applications", "Address lists", "Sign out"]
-    assert stops[5:8] == ["Applications", f"note-{house.acme.id}", "Approve\nstatic IPs of Acme Calendar"]
+    assert stops[:5] == ["Skip to the content", "Mooring", "Applications", "Diagnoses", "Address lists"]
+    assert stops[5:9] == ["Sign out", "Applications", f"note-{house.acme.id}", "Approve\nstatic IPs of Acme Calendar"]
     browser.open(f"{house.url}/lists")
     browser.press(Keys.TAB, Keys.ENTER)
     assert browser.focused.get_attribute("id") == "main"
@@ -86,7 +86,16 @@ def test_signing_out(house: DashboardHouse, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/lists", "/applications/{acme}", "/accounts/{ann}", "/accounts/{vera}", "/applications/{dunes}"]
+    "path",
+    [
+        "",
+        "/lists",
+        "/diagnoses",
+        "/applications/{acme}",
+        "/accounts/{ann}",
+        "/accounts/{vera}",
+        "/applications/{dunes}",
+    ],
 )
 def test_everything_that_is_filled_in_has_a_label_and_every_page_one_heading(
     house: DashboardHouse, browser: Browser, path: str
@@ -94,7 +103,7 @@ def test_everything_that_is_filled_in_has_a_label_and_every_page_one_heading(
     browser.sign_in(house.url + house.path(path), OPERATOR, OPERATORS_PASSWORD)
     assert len(browser.all("h1")) == 1
     assert browser.script("return document.documentElement.lang") == "en"
-    fields = "[...document.querySelectorAll('input:not([type=hidden])')]"
+    fields = "[...document.querySelectorAll('input:not([type=hidden]), select')]"
     assert browser.script(f"return {fields}.filter(i => !i.labels.length).length") == 0
     doubled = "const ids = [...document.querySelectorAll('[id]')].map(e => e.id); return ids.length - new Set(ids).size"
     assert browser.script(doubled) == 0

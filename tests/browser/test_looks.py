@@ -18,6 +18,7 @@ PAGES = {
     "waiting": "/accounts/{vera}",
     "moving": "/applications/{dunes}",
     "lists": "/lists",
+    "diagnoses": "/diagnoses",
     "nothing": "/nothing",
 }
 

@@ -26,7 +26,9 @@ from mooring.egress import repository as ledger
 from mooring.egress.types import Intent
 from mooring.grants import Grant
 from mooring.operators import Operators, Passwords
+from mooring.reports import Reports
 from mooring.store import Database
+from tests.store.diagnosis_house import Process, process_of
 from tests.store.grant_house import House, open_house
 
 HERONS = "nine grey herons"
@@ -45,6 +47,7 @@ class Site:
 
     Attributes:
         acme, other: applications; ann and eve: an account of each.
+        diagnosing: carries diagnoses out, while it runs.
     """
 
     house: House
@@ -54,6 +57,7 @@ class Site:
     other: Application
     ann: Grant
     eve: Grant
+    diagnosing: Process
 
     def browser(self, address: str = "192.0.2.7") -> "Browser":
         transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
@@ -118,12 +122,14 @@ async def opened_site(database: Database, tmp_path: Path) -> AsyncGenerator[Site
         await ledger.assign_source(database, grant.subject, str(DYNAMIC), 4, OTHER.name)
 
     stopping = asyncio.Event()
+    diagnosing = process_of(house)
     services = Services(
         operators=operators, applications=house.applications, feature=house.feature, grants=house.grants,
         placements=house.placements, ledger=Ledger(database, clock, timedelta(days=1)), allowlist=allowlist,
+        diagnoses=diagnosing.diagnoses, reports=Reports(allowlist.list_of, "https://mooring.test", clock),
         sources=partial(assigned_sources, database), environments=[STATIC, DYNAMIC],
         addresses={source.name: str(source.address) for source in (SOURCE, OTHER)},
         clock=clock, secure=False, stopping=stopping,
     )  # fmt: skip
-    yield Site(house, services, cast("Any", create_dashboard(services)), house.application, other, ann, eve)
+    yield Site(house, services, cast("Any", create_dashboard(services)), house.application, other, ann, eve, diagnosing)
     stopping.set()

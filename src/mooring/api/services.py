@@ -17,6 +17,7 @@ from mooring.grants import ConnectRequest, Grant, GrantQuery
 from mooring.mail import Attachment, File, FileFilter, Folder, Message, MessageFilter, Page, Thread, ThreadFilter
 from mooring.moves import Batch, Move, Recorded
 from mooring.providers import Detected
+from mooring.reports import Report
 from mooring.send import Submission
 from mooring.webhooks import Attempt, Backlog, DeadLetter, NewWebhook, Webhook, WebhookChanges
 
@@ -208,6 +209,12 @@ class DiagnosisService(Protocol):
     def follow(self, diagnosis_id: str, /, *, after: int = 0) -> AsyncGenerator[Told | None]: ...
 
 
+class ReportService(Protocol):
+    """What is handed on of a diagnosis."""
+
+    def of(self, diagnosis: Diagnosis, /) -> Report: ...
+
+
 class FactReader(Protocol):
     """What happened to a grant, behind a sequence, in order."""
 
@@ -239,6 +246,7 @@ class Services:
     webhooks: WebhookService
     facts: FactReader
     diagnoses: DiagnosisService
+    reports: ReportService
     guard: Callable[[], GuardState]
     berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock

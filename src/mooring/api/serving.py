@@ -127,6 +127,7 @@ def services_of(installation: Installation) -> Services:
         webhooks=installation.webhooks,
         facts=installation.facts,
         diagnoses=installation.diagnoses,
+        reports=installation.reports,
         guard=installation.guard.read,
         berths=installation.berth_counts,
         clock=installation.clock,

@@ -11,6 +11,7 @@ from litestar.response.sse import ServerSentEvent
 from markupsafe import escape
 
 from mooring.applications import Application
+from mooring.dashboard.diagnosis_views import DiagnosisRow, row_of
 from mooring.dashboard.doors import Req, Visit, identifier, page, route
 from mooring.dashboard.forgery import form_token
 from mooring.dashboard.move_views import Controls, MoveView, Refusal, controls_of, move_view, next_look_s
@@ -104,8 +105,15 @@ async def account_page(
         seen=seen(pieces),
         live=before is None and query.get("live") != "off",
         refusal=refusal,
+        latest=await _latest(visit, told.application, grant),
         done=query.get("done", ""),
     )
+
+
+async def _latest(visit: Visit, application: Application, grant: Grant) -> DiagnosisRow | None:
+    """The account's latest diagnosis, in a line."""
+    found = await visit.services.diagnoses.list(application, grant_id=grant.id, limit=1)
+    return row_of(found[0], {application.id: application.name}) if found else None
 
 
 async def account_of(services: Services, operator: Operator, request: Req) -> Grant:

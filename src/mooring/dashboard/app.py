@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from mooring.bootstrap import Installation
-from mooring.dashboard import accounts, applications, files, lists, moves, signing
+from mooring.dashboard import accounts, applications, diagnoses, files, lists, moves, signing
 from mooring.dashboard.failures import answer_failure
 from mooring.dashboard.headers import Headers
 from mooring.dashboard.services import Services
@@ -28,7 +28,8 @@ def create_dashboard(services: Services) -> "ASGIApp":
     """The dashboard over these services."""
     routed = Litestar(
         route_handlers=[
-            *signing.ROUTES, *applications.ROUTES, *accounts.ROUTES, *moves.ROUTES, *lists.ROUTES, *files.ROUTES,
+            *signing.ROUTES, *applications.ROUTES, *accounts.ROUTES, *moves.ROUTES, *diagnoses.ROUTES,
+            *lists.ROUTES, *files.ROUTES,
         ],
         exception_handlers={Exception: answer_failure},
         state=State({"services": services}),
@@ -55,6 +56,8 @@ def dashboard_of(installation: Installation, stopping: asyncio.Event) -> "ASGIAp
             placements=installation.placements,
             ledger=installation.ledger,
             allowlist=installation.allowlist,
+            diagnoses=installation.diagnoses,
+            reports=installation.reports,
             sources=partial(assigned_sources, installation.db),
             environments=[pool.environment for pool in config.egress.pools],
             addresses={source.name: str(source.address) for source in config.egress.sources},

@@ -7,10 +7,13 @@ from litestar import Response
 
 from mooring.dashboard.doors import Req, route
 from mooring.errors import NotFound
+from mooring.reports import STYLE
 
 _FOLDER = Path(__file__).with_name("static")
 _KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _FILES = {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir()) if path.suffix in _KINDS}
+# What looks the same in a report is written once.
+_FILES["dashboard.css"] = STYLE.encode() + b"\n" + _FILES["dashboard.css"]
 _DIGESTS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in _FILES.items()}
 
 

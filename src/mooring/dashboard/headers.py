@@ -9,7 +9,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere, nothing written into a page: what somebody smuggles into one is text."""
+"""Nothing from elsewhere, nothing written into a page: what somebody smuggles into one is text. A report, which carries
+its own style, says so in a policy of its own."""
 
 _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", _POLICY.encode()),
@@ -19,7 +20,7 @@ _ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _FRESH = (b"cache-control", b"no-store")
-"""Of whatever says nothing of its own: a page must not be found again after signing out."""
+"""A page must not be found again after signing out."""
 
 
 class Headers:
@@ -37,10 +38,11 @@ class Headers:
 
         async def with_headers(message: "Message") -> None:
             if message["type"] == "http.response.start":
-                headers = [*message["headers"], *_ALWAYS]
-                if not any(name.lower() == _FRESH[0] for name, _ in headers):
-                    headers.append(_FRESH)
-                message["headers"] = headers
+                said = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *((name, value) for name, value in (*_ALWAYS, _FRESH) if name not in said),
+                ]
             elif message["type"] == "http.response.body" and bodiless:
                 message["body"] = b""
             await send(message)

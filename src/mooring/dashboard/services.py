@@ -10,10 +10,12 @@ from mooring.allowlist import AddressList
 from mooring.applications import Application, StaticIps, StaticIpsChange
 from mooring.clock import Clock
 from mooring.config import EnvironmentName, Kind, MigrationMode
+from mooring.diagnosis import Ask, Diagnosis, Told
 from mooring.egress import LedgerEntry
 from mooring.grants import Grant, GrantQuery, MovePolicy, Tally
 from mooring.moves import Batch, Move, Recorded
 from mooring.operators import Operator
+from mooring.reports import Report
 
 
 class OperatorService(Protocol):
@@ -91,6 +93,29 @@ class LedgerService(Protocol):
     ) -> Sequence[LedgerEntry]: ...
 
 
+class DiagnosisService(Protocol):
+    """Whether servers need static addresses, and how that is known."""
+
+    async def ask(self, application: Application, ask: Ask, /, *, by: str) -> Diagnosis: ...
+    async def get(self, diagnosis_id: str, /) -> Diagnosis: ...
+    async def list(
+        self,
+        application: Application | None,
+        /,
+        *,
+        grant_id: str | None = None,
+        limit: int,
+        before: tuple[datetime, str] | None = None,
+    ) -> Sequence[Diagnosis]: ...
+    async def told(self, diagnosis_id: str, /, *, after: int) -> Sequence[Told]: ...
+
+
+class ReportService(Protocol):
+    """What is handed on of a diagnosis."""
+
+    def of(self, diagnosis: Diagnosis, /) -> Report: ...
+
+
 class AllowlistService(Protocol):
     """What a mail administrator is told to allow."""
 
@@ -121,6 +146,8 @@ class Services:
     placements: PlacementService
     ledger: LedgerService
     allowlist: AllowlistService
+    diagnoses: DiagnosisService
+    reports: ReportService
     sources: SourceReader
     environments: Sequence[EnvironmentName]
     addresses: Mapping[str, str]

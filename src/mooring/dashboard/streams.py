@@ -54,10 +54,12 @@ class Glance:
 
     Attributes:
         again_s: seconds until the next look.
+        last: whether nothing changes any more, so that the stream ends.
     """
 
     pieces: Pieces
     again_s: float = LOOK_S
+    last: bool = False
 
 
 def seen(pieces: Pieces) -> str:
@@ -93,6 +95,9 @@ async def _events(request: Req, look: Callable[[Visit], Awaitable[Glance]]) -> A
                 quiet = 0
                 yield ServerSentEventMessage(piece.__html__(), event=name)
             sent[name] = digest
+        if glance.last:
+            yield ServerSentEventMessage("", event="ended")
+            return
         if quiet >= QUIET_LOOKS:
             quiet = 0
             yield ServerSentEventMessage(comment="nothing new")

@@ -7,11 +7,23 @@ then ``runner.py`` for how a diagnosis goes, and ``service.py`` for how one is a
 
 from mooring.diagnosis.carrying import Carrying, Means
 from mooring.diagnosis.detecting import detecting
+from mooring.diagnosis.drawing import ASCII, GLYPHS, matrix_text, proved, table_title
+from mooring.diagnosis.drawing import WORDS as CELL_WORDS
 from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
 from mooring.diagnosis.interfaces import Tell
+from mooring.diagnosis.matrix import (
+    Mark,
+    MatrixCell,
+    MatrixRow,
+    MatrixTable,
+    matrix_of,
+    probes_of,
+    words_of_lookup,
+)
 from mooring.diagnosis.memory import LedgerMemory
+from mooring.diagnosis.outcomes import SERVICES, VANTAGES, words_of
 from mooring.diagnosis.prober import NetworkProber
 from mooring.diagnosis.question import PORTS, Ask, Asker
 from mooring.diagnosis.records import Diagnosis, State, Told
@@ -28,6 +40,7 @@ from mooring.diagnosis.types import (
     Controlled,
     Evidence,
     Exit,
+    Icmp,
     LookedUp,
     Lookup,
     Observation,
@@ -46,9 +59,16 @@ from mooring.diagnosis.types import (
     Verdict,
 )
 from mooring.diagnosis.views import DiagnosisView, view_of
+from mooring.diagnosis.watching import Watch
+from mooring.diagnosis.words import log_lines
 
 __all__ = [
+    "ASCII",
+    "CELL_WORDS",
+    "GLYPHS",
     "PORTS",
+    "SERVICES",
+    "VANTAGES",
     "Ask",
     "Asker",
     "Began",
@@ -64,9 +84,14 @@ __all__ = [
     "Evidence",
     "Exit",
     "Followers",
+    "Icmp",
     "LedgerMemory",
     "LookedUp",
     "Lookup",
+    "Mark",
+    "MatrixCell",
+    "MatrixRow",
+    "MatrixTable",
     "Means",
     "NetworkProber",
     "Observation",
@@ -88,12 +113,21 @@ __all__ = [
     "Told",
     "Vantage",
     "Verdict",
+    "Watch",
     "detecting",
     "exits_for",
     "forget_diagnoses",
     "forget_probes",
     "guessing",
+    "log_lines",
+    "matrix_of",
+    "matrix_text",
+    "probes_of",
+    "proved",
     "scopes_of",
+    "table_title",
     "vantage_of",
     "view_of",
+    "words_of",
+    "words_of_lookup",
 ]

@@ -31,6 +31,8 @@ from mooring.store import Database
 from mooring.vault import Vault
 
 BY_APPLICATION = "application"
+MOST_TOLD = 5_000
+"""More than a diagnosis ever tells; the rest is told to whoever asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,11 @@ class Diagnoses:
         finally:
             self._followers.close()
 
-    async def ask(self, application: Application, ask: Ask) -> Diagnosis:
+    async def ask(self, application: Application, ask: Ask, *, by: str = BY_APPLICATION) -> Diagnosis:
         """Ask for a diagnosis; whoever is free carries it out.
+
+        Args:
+            by: who asks on the application's behalf.
 
         Raises:
             InvalidRequest: it cannot be meant.
@@ -92,7 +97,7 @@ class Diagnoses:
         """
         asker = Asker(application.id, str(application.generation), application.region)
         question, secrets = await self._question(ask, asker, application)
-        diagnosis_id = await self._write(question, secrets, asker, BY_APPLICATION)
+        diagnosis_id = await self._write(question, secrets, asker, by)
         self._carrying.look()
         return await self.get(diagnosis_id)
 
@@ -176,6 +181,10 @@ class Diagnoses:
     def follow(self, diagnosis_id: str, *, after: int = 0) -> AsyncGenerator[Told | None]:
         """What is told of a diagnosis behind this number, until it has ended; None: nothing new for a while."""
         return self._followers.follow(diagnosis_id, after=after)
+
+    async def told(self, diagnosis_id: str, *, after: int = 0) -> Sequence[Told]:
+        """What has been told of a diagnosis so far, behind this number."""
+        return await repository.told_after(self._db, diagnosis_id, after, limit=MOST_TOLD)
 
     async def _question(self, ask: Ask, asker: Asker, application: Application | None) -> tuple[Question, Secrets]:
         self._require_pool(asker)

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 
 from mooring.diagnosis.combine import Conclusion
@@ -25,7 +25,7 @@ def verdict_of(evidence: Evidence, conclusion: Conclusion) -> Verdict:
     sentences = SENTENCES[finding.code]
     facts = _facts(evidence, finding)
     steps = {reader: _filled(sentences[reader], facts) for reader in Reader}
-    steps[Reader.MAIL_ADMINISTRATOR] += _for_the_log(evidence, finding)
+    steps[Reader.MAIL_ADMINISTRATOR] += log_lines(evidence, finding.code, finding.proof)
     steps[Reader.SUPPORT] += _others(conclusion)
     return Verdict(
         code=finding.code,
@@ -74,10 +74,10 @@ def _named_in(sentence: str) -> set[str]:
     return set(_FACT.findall(sentence))
 
 
-def _for_the_log(evidence: Evidence, finding: Finding) -> list[str]:
+def log_lines(evidence: Evidence, code: Code, proof: Collection[int]) -> list[str]:
     """What to look for in the firewall's log, and how to see it on the wire."""
-    proving = [o for o in evidence.observations if o.probe in finding.proof and o.address]
-    if finding.code in {Code.NOT_NEEDED, Code.OWN_EXIT_BROKEN} or not proving:
+    proving = [o for o in evidence.observations if o.probe in proof and o.address]
+    if code in {Code.NOT_NEEDED, Code.OWN_EXIT_BROKEN} or not proving:
         return []
     lines = [_log_line(o) for o in proving[:LOG_LINES]]
     sources = " or ".join(dict.fromkeys(f"host {o.source_address}" for o in proving))

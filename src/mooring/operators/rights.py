@@ -48,6 +48,17 @@ def require_handling(operator: Operator, application_id: str) -> None:
     require_sight(operator, application_id)
 
 
+def require_diagnosing(operator: Operator, application_id: str) -> None:
+    """See to it that this person has servers diagnosed on behalf of this application, and reads what was found out.
+
+    Whoever sees it does: it changes nothing, and servers are asked gently whoever wants to know.
+
+    Raises:
+        NotFound: as ``require_sight``.
+    """
+    require_sight(operator, application_id)
+
+
 def may_steer(operator: Operator) -> bool:
     """Whether this person says how an application's accounts move, and paces those that move together."""
     return operator.role is Role.OPERATOR

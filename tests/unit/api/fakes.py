@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
+from mooring.allowlist import AddressList, Entry
 from mooring.api import Services
 from mooring.applications import Application, Changes
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import SystemClock
-from mooring.config import Generation
+from mooring.config import EnvironmentName, Generation
 from mooring.egress import LedgerEntry
 from mooring.errors import InvalidRequest, NotFound, ProviderFailure, Unauthorized
 from mooring.grants import ConnectRequest, Grant, GrantQuery
@@ -20,6 +21,7 @@ from mooring.mail import (
     MessageFilter,
     Page,
 )
+from mooring.reports import Reports
 from mooring.send import Submission
 from tests.unit.api.fake_detection import FakeDetection
 from tests.unit.api.fake_diagnoses import FakeDiagnoses
@@ -281,6 +283,11 @@ def _list(application: Application, address: str) -> FakeList:
     return FakeList(str(application.generation), application.region, 3, NOW_S, [address], [{"address": address}])
 
 
+def published(environment: EnvironmentName) -> AddressList:
+    """The list of any environment."""
+    return AddressList(environment, 3, NOW_S, (Entry("203.0.113.10", 4),))
+
+
 class FakeLedger(Fake):
     def __init__(self) -> None:
         super().__init__()
@@ -353,6 +360,7 @@ class World:
             webhooks=self.webhooks,
             facts=self.webhooks.facts,
             diagnoses=self.diagnoses,
+            reports=Reports(published, "https://mooring.example.com", SystemClock()),
             guard=self.guard,
             berths=self.guard.berths,
             clock=SystemClock(),

@@ -7,6 +7,7 @@ import pytest
 
 from mooring.diagnosis import Ask, Service
 from mooring.errors import TargetNotAllowed
+from tests.unit.api.fake_diagnoses import DIAGNOSIS
 from tests.unit.api.fakes import PASSWORD, V2_SECRET, World
 
 PATH = "/v3/diagnoses"
@@ -87,3 +88,19 @@ async def test_v2_asks_with_its_client_secret(world: World, anybody: httpx.Async
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/d1", f"{PATH}/d1/stages"])
 async def test_nobody_reads_without_a_key(anybody: httpx.AsyncClient, path: str) -> None:
     assert (await anybody.get(path)).status_code == 401
+
+
+async def test_the_report_as_a_page_and_as_a_document(world: World, v3: httpx.AsyncClient) -> None:
+    page = await v3.get(f"{PATH}/d1/report.html")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert (page.headers["x-content-type-options"], page.headers["cache-control"]) == ("nosniff", "no-store")
+    for told in ("It filters by address.", "203.0.113.10", "https://mooring.example.com/allowlist/v3/us.txt"):
+        assert told in page.text
+    document = (await v3.get(f"{PATH}/d1/report.json")).json()
+    assert (document["schema"], document["code"]) == ("mooring.diagnosis-report", "needed")
+    assert (await v3.get(f"{PATH}/other/report.html")).status_code == 404
+    world.diagnoses.found = DIAGNOSIS
+    for kind in ("html", "json"):
+        answer = await v3.get(f"{PATH}/d1/report.{kind}")
+        assert (answer.status_code, answer.json()["error"]["type"]) == (409, "api.conflict_error")

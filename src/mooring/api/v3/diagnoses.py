@@ -18,6 +18,7 @@ from mooring.api.queries import bad_token, query_of, read_token, write_token
 from mooring.api.streams import EVENT_STREAM, Event, Stream
 from mooring.diagnosis import Ask, Diagnosis, DiagnosisView, Told, view_of
 from mooring.errors import InvalidRequest, NotFound
+from mooring.reports import POLICY, Report, report_html, report_json
 
 LONGEST_WAIT_S = 60
 """Seconds that an answer is held back for a diagnosis to end; proxies give up not much later."""
@@ -62,6 +63,24 @@ async def follow_diagnosis(request: Req) -> ASGIResponse:
     return Stream(_events(services_of(request).diagnoses.follow(found.id, after=_last_event(request))))
 
 
+@door("GET", f"{_ONE}/report.json", answer=Report, query=("client_id",))
+async def report_as_json(request: Req) -> ASGIResponse:
+    """What can be handed on of a diagnosis, as one document: verdict, next steps, evidence; nothing secret."""
+    report = services_of(request).reports.of(await _found(request))
+    return ASGIResponse(body=report_json(report), media_type="application/json")
+
+
+@door("GET", f"{_ONE}/report.html", answer="text/html", query=("client_id",))
+async def report_as_page(request: Req) -> ASGIResponse:
+    """The same as one page that needs nothing else, to be read, printed and forwarded."""
+    report = services_of(request).reports.of(await _found(request))
+    return ASGIResponse(
+        body=report_html(report).encode(),
+        media_type="text/html",
+        headers={"Content-Security-Policy": POLICY},
+    )
+
+
 async def _events(told: AsyncGenerator[Told | None]) -> AsyncGenerator[Event | None]:
     async with aclosing(told):
         async for one in told:
@@ -100,4 +119,4 @@ def _position(token: str) -> tuple[datetime, str]:
         raise bad_token() from None
 
 
-ROUTES = (ask_for_diagnosis, list_diagnoses, find_diagnosis, follow_diagnosis)
+ROUTES = (ask_for_diagnosis, list_diagnoses, find_diagnosis, follow_diagnosis, report_as_json, report_as_page)
