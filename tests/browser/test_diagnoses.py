@@ -70,7 +70,8 @@ def path(furnished: DashboardHouse, window: Browser) -> str:
 def test_the_picture_fills_and_then_there_is_the_verdict(house: DashboardHouse, browser: Browser) -> None:
     ask(house, browser)
     until(lambda: browser.all("td.mark.under_way") != [], what="a probe is seen under way", timeout_s=20)
-    assert "under way." in browser.read("[sse-swap=progress]")
+    assert "under way." in browser.read("[sse-swap=counts]")
+    assert browser.read("[sse-swap=progress]") == "It is being found out."
     assert "Download report" not in browser.text
     browser.shows("The allowlist is incomplete", timeout_s=PATIENCE_S)
     assert f"Missing addresses: {STATIC[1]}." in browser.text

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mooring.dashboard.services import DIAGNOSES
 from mooring.diagnosis import Diagnosis, Service
 from mooring.store import Database
 from tests.store.dashboard_site import Browser, Site, opened_site
@@ -202,3 +203,14 @@ async def test_pages_of_diagnoses(site: Site) -> None:
         assert (await adam.get(f"/diagnoses?before={odd}")).status_code in {200, 400}, odd
     assert (await adam.get("/diagnoses?again=nobody")).status_code == 404
     assert (await adam.get("/diagnoses/%00")).status_code == 404
+
+
+async def test_who_asks_too_often_is_told_how_long_to_wait(site: Site) -> None:
+    adam = await site.signed_in("adam")
+    for _ in range(DIAGNOSES.burst):
+        assert (await asked(adam, about="10.0.0.1")).status_code == 400
+    refused = await asked(adam)
+    assert refused.status_code == 429
+    assert f"Wait {refused.headers['retry-after']} seconds" in refused.text
+    assert await site.house.db.fetchval("SELECT count(*) FROM diagnoses") == 0
+    assert (await asked(await site.signed_in("olga"), application=site.acme.id)).status_code == 303

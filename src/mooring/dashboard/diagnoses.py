@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from math import ceil
 
 from litestar import Response
 from litestar.response.sse import ServerSentEvent
@@ -13,6 +14,7 @@ from mooring.dashboard.asking import filled, status_of, wanted_of
 from mooring.dashboard.diagnosis_views import (
     Form,
     about,
+    counts_of,
     form_of_again,
     may_ask_at_once,
     progress_of,
@@ -47,10 +49,15 @@ async def diagnoses(visit: Visit) -> Response[bytes]:
 @page("POST", HOME)
 async def ask(visit: Visit) -> Response[bytes]:
     """Ask for a diagnosis of what the form names. A refusal is told with the form, which keeps all but the password."""
-    form = filled(visit)
+    form, services = filled(visit), visit.services
+    if wait_s := ceil(services.asking.take(visit.operator.id, services.clock.monotonic())):
+        often = Refusal("You have asked about many servers in a short time.", f"Wait {wait_s} seconds, then try again.")
+        answer = await _list_page(visit, form, often, HTTPStatus.TOO_MANY_REQUESTS)
+        answer.headers["Retry-After"] = str(wait_s)
+        return answer
     try:
         application, wanted = await wanted_of(visit, form)
-        asked = await visit.services.diagnoses.ask(application, wanted, by=visit.operator.signature)
+        asked = await services.diagnoses.ask(application, wanted, by=visit.operator.signature)
     except (InvalidRequest, TargetNotAllowed, Forbidden, EgressError) as error:
         return await _list_page(visit, form, refusal_of(error), status_of(error))
     return see_other(f"{HOME}/{asked.id}")
@@ -145,7 +152,8 @@ def _pieces(visit: Visit, found: Diagnosis, watch: Watch) -> Pieces:
     )  # fmt: skip
     return {
         "state": Markup() if found.state is State.DONE else drawn("_sign.html", sign=sign_of(found)),
-        "progress": escape(progress_of(found, watch)),
+        "progress": escape(progress_of(found)),
+        "counts": escape(counts_of(found, watch)),
         "result": result,
         "matrix": picture,
         "actions": actions if found.state.is_end else Markup(),

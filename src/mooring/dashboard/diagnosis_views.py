@@ -95,18 +95,25 @@ def title(diagnosis: Diagnosis) -> str:
     return str((diagnosis.error or {}).get("message", ""))
 
 
-def progress_of(diagnosis: Diagnosis, watch: Watch) -> str:
-    """How far it is, in a sentence."""
+def progress_of(diagnosis: Diagnosis) -> str:
+    """How far it is, in a sentence that changes seldom: it is read aloud each time."""
     match diagnosis.state:
         case State.QUEUED:
             return "It waits for its turn."
         case State.RUNNING:
-            ended, going = len(watch.observations), len(watch.going)
-            return f"It is being found out: {ended} connections have ended, {going} are under way."
+            return "It is being found out."
         case State.DONE:
             return f"Done: {title(diagnosis)}."
         case State.FAILED:
             return "It ended without a verdict."
+
+
+def counts_of(diagnosis: Diagnosis, watch: Watch) -> str:
+    """How many connections there have been; "" where nobody waits for more."""
+    if diagnosis.state is not State.RUNNING:
+        return ""
+    ended, going = len(watch.observations), len(watch.going)
+    return f"{ended} connection{'' if ended == 1 else 's'} ended, {going} under way."
 
 
 def form_of_again(diagnosis: Diagnosis) -> Form:
@@ -114,11 +121,12 @@ def form_of_again(diagnosis: Diagnosis) -> Form:
     question = diagnosis.question
     hosts = {target.host for target in question.targets}
     named = question.email and (len(hosts) > 1 or "" in hosts)
+    whom = question.email if named else next(iter(hosts), "")
     return Form(
-        about=question.email if named else next(iter(hosts), ""),
+        about=whom,
         application_id=diagnosis.application_id,
         services=frozenset(target.service for target in question.targets),
-        username=next((t.username for t in question.targets if t.username != question.email), ""),
+        username=next((t.username for t in question.targets if t.username != whom), ""),
         ports={
             t.service: str(t.port)
             for t in question.targets

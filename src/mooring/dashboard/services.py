@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from mooring.allowlist import AddressList
 from mooring.applications import Application, StaticIps, StaticIpsChange
+from mooring.buckets import Buckets, Rate
 from mooring.clock import Clock
 from mooring.config import EnvironmentName, Kind, MigrationMode
 from mooring.diagnosis import Ask, Diagnosis, Told
@@ -16,6 +17,9 @@ from mooring.grants import Grant, GrantQuery, MovePolicy, Tally
 from mooring.moves import Batch, Move, Recorded
 from mooring.operators import Operator
 from mooring.reports import Report
+
+DIAGNOSES = Rate(60, 60, burst=60)
+"""Of one person: each is some dozen connections to whatever is named."""
 
 
 class OperatorService(Protocol):
@@ -137,6 +141,7 @@ class Services:
         addresses: what the far side sees, by the source's name.
         secure: whether people come by https, so that cookies must not travel otherwise.
         stopping: set when the process is to end, so that streams end before it.
+        asking: how often each person has had a server diagnosed.
     """
 
     operators: OperatorService
@@ -154,3 +159,4 @@ class Services:
     clock: Clock
     secure: bool
     stopping: asyncio.Event
+    asking: Buckets = field(default_factory=lambda: Buckets(DIAGNOSES))
