@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.datastructures import State
 
-from mooring.api import health, v2, v3
+from mooring.api import allowlist, health, v2, v3
 from mooring.api.doors import JSON_LIMIT
 from mooring.api.frame import Frame
 from mooring.api.http import answer_error
@@ -28,7 +28,7 @@ def create_app(services: Services, *, rate_limits: bool = True) -> "ASGIApp":
     Args:
         rate_limits: whether callers that call too often are refused.
     """
-    routes = (*health.ROUTES, *v3.ROUTES, *v2.ROUTES)
+    routes = (*health.ROUTES, *allowlist.ROUTES, *v3.ROUTES, *v2.ROUTES)
     routes = (*routes, *docs_routes(routes))
     routed = Litestar(
         route_handlers=[*options_routes(routes), *routes],

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mooring.applications import Application, Changes, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
-from mooring.config import Kind, MigrationMode
+from mooring.config import EnvironmentName, Kind, MigrationMode
 from mooring.diagnosis import Ask, Diagnosis, Told
 from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType
@@ -162,6 +162,7 @@ class AllowlistService(Protocol):
     def static_list(self, application: Application, /) -> AddressList: ...
     def dynamic_list(self, application: Application, /) -> AddressList: ...
     def webhook_list(self, application: Application, /) -> AddressList: ...
+    def list_of(self, environment: EnvironmentName, /) -> AddressList: ...
 
 
 class LedgerService(Protocol):

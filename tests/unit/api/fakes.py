@@ -278,6 +278,9 @@ class FakeAllowlist(Fake):
     def webhook_list(self, application: Application, /) -> FakeList:
         return _list(application, "192.0.2.30")
 
+    def list_of(self, environment: EnvironmentName, /) -> AddressList:
+        return published(environment) if environment.region == "us" else AddressList(environment, 0, 0, ())
+
 
 def _list(application: Application, address: str) -> FakeList:
     return FakeList(str(application.generation), application.region, 3, NOW_S, [address], [{"address": address}])
