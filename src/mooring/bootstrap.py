@@ -22,6 +22,7 @@ from mooring.diagnosis import (
     DiagnosisPolicy,
     Exit,
     Followers,
+    Hindsight,
     LedgerMemory,
     Means,
     NetworkProber,
@@ -299,7 +300,8 @@ def _diagnoses(
         lease=config.lease,
     )
     decided = DiagnosisPolicy(config.egress.pools, policy.allow, policy.forbidden)
-    return Diagnoses(db, vault, grants, decided, prober.look_up, followers, carrying)
+    hindsight = Hindsight(db, ledger, clock, config.egress.pools)
+    return Diagnoses(db, vault, grants, decided, prober.look_up, followers, carrying, hindsight)
 
 
 async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:

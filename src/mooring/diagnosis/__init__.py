@@ -12,6 +12,7 @@ from mooring.diagnosis.drawing import WORDS as CELL_WORDS
 from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import guessing
+from mooring.diagnosis.hindsight import Hindsight
 from mooring.diagnosis.interfaces import Tell
 from mooring.diagnosis.matrix import (
     Mark,
@@ -84,6 +85,7 @@ __all__ = [
     "Evidence",
     "Exit",
     "Followers",
+    "Hindsight",
     "Icmp",
     "LedgerMemory",
     "LookedUp",
