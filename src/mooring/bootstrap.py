@@ -17,17 +17,23 @@ from mooring.calendars import CalendarReader
 from mooring.clock import Clock, SystemClock
 from mooring.config import Config, Generation, PoolConfig, StaticIpsPolicy
 from mooring.diagnosis import (
+    Authenticating,
     Carrying,
     Diagnoses,
     DiagnosisPolicy,
     Exit,
     Followers,
+    Hindsight,
     LedgerMemory,
     Means,
     NetworkProber,
     Question,
+    Raiser,
+    Rhythm,
     Runner,
     SharedBudget,
+    Watcher,
+    Watches,
     detecting,
     exits_for,
     guessing,
@@ -104,6 +110,9 @@ class Installation:
     feed: Feed
     diagnoses: Diagnoses
     reports: Reports
+    watches: Watches
+    watcher: Watcher
+    raiser: Raiser
 
     def shares(self, part: Part, environments: Sequence[str] | None) -> Shares:
         """This process's share of the connections; who has none is not counted, and uses as many as people have."""
@@ -214,12 +223,8 @@ async def _build(
     vault = await _open_vault(config, db, clock)
     ledger = Ledger(db, clock, config.retention)
     await ledger.keep_partitions()
-    policy = DialerPolicy(
-        pools=pools,
-        allow=config.policy.allow_private_targets,
-        forbidden=frozenset(own),
-        subset=config.policy.subset,
-    )
+    allow = config.policy.allow_private_targets
+    policy = DialerPolicy(pools=pools, allow=allow, forbidden=frozenset(own), subset=config.policy.subset)
     berths = Berths(part_of(config.policy.connections_per_source_and_server, Part.PEOPLE))
     dialer = Dialer(db, ledger, clock, policy, resolve=SharedResolver(), berths=berths)
     applications = Applications(db, vault)
@@ -233,6 +238,7 @@ async def _build(
     await allowlist.publish()
     grants = Grants(db, objects, keys, sessions, applications, placements, clock)
     detection = Detection(dialer, NameServers(), clock, ispdb=config.ispdb)
+    looking = _looking(config, db, vault, grants, keys, dialer, ledger, clock, policy, applications, detection)
     return Installation(
         config=config,
         clock=clock,
@@ -263,12 +269,25 @@ async def _build(
         allowlist=allowlist,
         webhooks=Webhooks(db, vault, dialer, clock),
         feed=Feed(db, Objects(reader, calendars, keys)),
-        diagnoses=_diagnoses(config, db, vault, grants, keys, dialer, ledger, clock, policy, applications, detection),
+        diagnoses=looking.diagnoses,
+        watches=looking.watches,
+        watcher=looking.watcher,
+        raiser=looking.raiser,
         reports=Reports(allowlist.list_of, config.server.public_url, clock),
     )
 
 
-def _diagnoses(
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """Whatever looks at mail servers beyond the accounts' own traffic."""
+
+    diagnoses: Diagnoses
+    watches: Watches
+    watcher: Watcher
+    raiser: Raiser
+
+
+def _looking(
     config: Config,
     db: Database,
     vault: Vault,
@@ -280,14 +299,15 @@ def _diagnoses(
     policy: DialerPolicy,
     applications: Applications,
     detection: Detection,
-) -> Diagnoses:
+) -> _Looking:
     followers = Followers(db)
     prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
 
     def exits(question: Question) -> Sequence[Exit]:
         return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)
 
-    runner = Runner(prober, SharedBudget(db, vault, clock), LedgerMemory(db), exits, clock)
+    budget = SharedBudget(db, vault, clock)
+    runner = Runner(prober, budget, LedgerMemory(db), exits, clock)
     carrying = Carrying(
         db,
         vault,
@@ -299,7 +319,17 @@ def _diagnoses(
         lease=config.lease,
     )
     decided = DiagnosisPolicy(config.egress.pools, policy.allow, policy.forbidden)
-    return Diagnoses(db, vault, grants, decided, prober.look_up, followers, carrying)
+    hindsight = Hindsight(db, ledger, clock, config.egress.pools)
+    return _Looking(
+        Diagnoses(db, vault, grants, decided, prober.look_up, followers, carrying, hindsight),
+        Watches(db, vault, config.egress.pools),
+        Watcher(
+            db, prober, budget, exits, Authenticating(db, vault, applications, grants, ledger),
+            Rhythm(config.diagnosis.watch_every, config.diagnosis.watch_again),
+            environments=[str(pool.environment) for pool in policy.pools],
+        ),
+        Raiser(db, grants, hindsight),
+    )  # fmt: skip
 
 
 async def _open_vault(config: Config, db: Database, clock: Clock) -> Vault:

@@ -20,6 +20,7 @@ from mooring.diagnosis import (
     DiagnosisPolicy,
     Evidence,
     Followers,
+    Hindsight,
     LookedUp,
     Means,
     Observation,
@@ -30,12 +31,14 @@ from mooring.diagnosis import (
     Secrets,
     Stage,
     Tell,
+    Told,
     Vantage,
     Verdict,
     guessing,
     scopes_of,
 )
 from mooring.diagnosis.types import Lookup
+from mooring.egress import Ledger
 from tests.store.grant_house import House
 from tests.waiting import until_async
 
@@ -152,5 +155,10 @@ def process_of(
         scopes=scopes_of(pools, pools), lease=lease, at_once=at_once,
     )  # fmt: skip
     policy = DiagnosisPolicy(POOLS, tuple(ip_network(n) for n in allow), frozenset({("203.0.113.99", 993)}))
-    diagnoses = Diagnoses(house.db, house.vault, house.grants, policy, look_up, followers, carrying)
+    hindsight = Hindsight(house.db, Ledger(house.db, house.clock, timedelta(days=90)), house.clock, POOLS)
+    diagnoses = Diagnoses(house.db, house.vault, house.grants, policy, look_up, followers, carrying, hindsight)
     return Process(house, diagnoses, investigator, names)
+
+
+async def followed(process: Process, diagnosis_id: str, after: int = 0) -> list[Told]:
+    return [told async for told in process.diagnoses.follow(diagnosis_id, after=after) if told is not None]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from mooring.applications import Application
-from mooring.diagnosis import Ask, Asker, Code, Service, State, Told, forget_diagnoses
+from mooring.diagnosis import Ask, Asker, Code, Service, State, forget_diagnoses
 from mooring.diagnosis.types import Lookup
 from mooring.errors import InvalidRequest, MooringError, NoSource, NotFound, TargetNotAllowed
 from mooring.grants import GrantStatus, Stopped, set_status
 from mooring.store import Database
-from tests.store.diagnosis_house import VERDICT, Process, pool, process_of
+from tests.store.diagnosis_house import VERDICT, Process, followed, pool, process_of
 from tests.store.grant_house import PASSWORD, House, open_house
 from tests.waiting import until_async
 
@@ -24,10 +24,6 @@ HOST = "imap.example.test"
 @pytest.fixture
 async def house(database: Database, tmp_path: Path) -> House:
     return await open_house(database, tmp_path)
-
-
-async def followed(process: Process, diagnosis_id: str, after: int = 0) -> list[Told]:
-    return [told async for told in process.diagnoses.follow(diagnosis_id, after=after) if told is not None]
 
 
 async def everything(db: Database) -> str:

@@ -9,7 +9,7 @@ from mooring.applications import Application, Changes, StaticIpsChange
 from mooring.calendars import Calendar, Event, EventPage, EventQuery
 from mooring.clock import Clock
 from mooring.config import EnvironmentName, Kind, MigrationMode
-from mooring.diagnosis import Ask, Diagnosis, Told
+from mooring.diagnosis import Ask, Diagnosis, ServerWatch, Told
 from mooring.egress import GuardState, LedgerEntry
 from mooring.events import EventType
 from mooring.events import Recorded as Fact
@@ -216,6 +216,19 @@ class ReportService(Protocol):
     def of(self, diagnosis: Diagnosis, /) -> Report: ...
 
 
+class WatchService(Protocol):
+    """Servers that are watched until they let our static addresses in."""
+
+    async def begin(
+        self, application: Application, diagnosis: Diagnosis, request: ConnectRequest | None = None, /
+    ) -> ServerWatch: ...
+    async def find(self, application: Application, watch_id: str, /) -> ServerWatch: ...
+    async def list(
+        self, application: Application, /, *, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[ServerWatch]: ...
+    async def end(self, application: Application, watch_id: str, /) -> None: ...
+
+
 class FactReader(Protocol):
     """What happened to a grant, behind a sequence, in order."""
 
@@ -248,6 +261,7 @@ class Services:
     facts: FactReader
     diagnoses: DiagnosisService
     reports: ReportService
+    watches: WatchService
     guard: Callable[[], GuardState]
     berths: Callable[[], Awaitable[Mapping[str, tuple[int, int]]]]
     clock: Clock

@@ -128,6 +128,7 @@ def services_of(installation: Installation) -> Services:
         facts=installation.facts,
         diagnoses=installation.diagnoses,
         reports=installation.reports,
+        watches=installation.watches,
         guard=installation.guard.read,
         berths=installation.berth_counts,
         clock=installation.clock,

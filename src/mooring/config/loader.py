@@ -306,4 +306,9 @@ def _diagnosis(source: Source, section: Diagnosis) -> DiagnosisConfig:
                 ("diagnosis", "control_targets"), f"{text!r} is not host:port", "Write one such as host.example:443."
             )
         targets.append(ControlTarget(host.strip("[]"), int(port)))
-    return DiagnosisConfig(tuple(targets), section.foreign_pools)
+    return DiagnosisConfig(
+        tuple(targets),
+        section.foreign_pools,
+        _duration(source, ("diagnosis", "watch_every"), section.watch_every),
+        _duration(source, ("diagnosis", "watch_again"), section.watch_again),
+    )

@@ -74,6 +74,8 @@ class Ledger(Section, frozen=True):
 class Diagnosis(Section, frozen=True):
     control_targets: list[str] = []
     foreign_pools: bool = True
+    watch_every: str = "90s"
+    watch_again: str = "6h"
 
 
 class File(Section, frozen=True):

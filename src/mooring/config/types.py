@@ -188,10 +188,14 @@ class DiagnosisConfig:
     Attributes:
         control_targets: asked in order, until one answers.
         foreign_pools: whether probes may also leave from other regions' and generations' pools, up to the greeting.
+        watch_every: how often a watch looks at first, on average.
+        watch_again: how often once all is open.
     """
 
     control_targets: tuple[ControlTarget, ...] = ()
     foreign_pools: bool = True
+    watch_every: timedelta = timedelta(seconds=90)
+    watch_again: timedelta = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)

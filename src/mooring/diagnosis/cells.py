@@ -163,7 +163,7 @@ class Layout:
         self.question = evidence.question
         self._controls = {(c.source, c.family): c for c in _credible(evidence)}
         self._decided = tuple(o for o in evidence.observations if o.outcome not in UNDECIDED)
-        self._answered = {(o.source, o.family) for o in self._decided if _is_answer(o)}
+        self._answered = {(o.source, o.family) for o in self._decided if is_answer(o)}
 
     def cells(self, target: Target) -> list[Cell]:
         """One for each address of the target's host that something is known of."""
@@ -215,7 +215,7 @@ class Layout:
 
         A router's "unreachable" shows nothing of the kind.
         """
-        answers = (o for o in self._decided if o.outcome not in UNANSWERED and _is_answer(o))
+        answers = (o for o in self._decided if o.outcome not in UNANSWERED and is_answer(o))
         return [o for o in answers if o.host == host and (o.service, o.port) != but]
 
     def earlier(self, host: str, port: int, *vantages: Vantage) -> list[Earlier]:
@@ -240,7 +240,7 @@ def is_statement(observation: Observation) -> bool:
     return observation.outcome in STATEMENTS
 
 
-def _is_answer(observation: Observation) -> bool:
+def is_answer(observation: Observation) -> bool:
     """Whether somebody beyond our own network said something; an ICMP message may come from our own gateway."""
     if observation.icmp is not None:
         return is_theirs(observation)

@@ -42,6 +42,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         settings: as at ``connect/custom``, of which any part may be left out.
         services: None: those that ``settings`` or the grant names, else IMAP and SMTP.
+        passive: answer at once, from what happened anyway, and dial nothing.
     """
 
     host: str | None = None
@@ -49,6 +50,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grant_id: str | None = None
     settings: dict[str, Any] | None = None
     services: tuple[Service, ...] | None = None
+    passive: bool = False
 
     def __repr__(self) -> str:
         return "Ask(…)"

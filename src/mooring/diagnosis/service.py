@@ -12,10 +12,12 @@ from mooring.config import Generation, IPNetwork, Kind, PoolConfig
 from mooring.diagnosis.carrying import Carrying, context_of
 from mooring.diagnosis.following import Followers
 from mooring.diagnosis.guessing import LookUp
+from mooring.diagnosis.hindsight import Hindsight
 from mooring.diagnosis.interfaces import Tell
 from mooring.diagnosis.question import (
     Ask,
     Asker,
+    is_open,
     question_of,
     question_of_grant,
     require_allowed,
@@ -23,9 +25,9 @@ from mooring.diagnosis.question import (
 )
 from mooring.diagnosis.records import Diagnosis, Told
 from mooring.diagnosis.repository import diagnoses as repository
-from mooring.diagnosis.types import Question, Secrets
-from mooring.errors import NoSource, NotFound
-from mooring.grants import Grants, GrantStatus, require_running
+from mooring.diagnosis.types import Concluded, Question, Secrets
+from mooring.errors import InvalidRequest, NoSource, NotFound
+from mooring.grants import Grant, Grants, GrantStatus, require_running
 from mooring.ids import new_id
 from mooring.store import Database
 from mooring.vault import Vault
@@ -55,6 +57,7 @@ class Diagnoses:
 
     Args:
         look_up: the addresses of a host that may be dialled.
+        hindsight: what answers without dialling.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Diagnoses:
         look_up: LookUp,
         followers: Followers,
         carrying: Carrying,
+        hindsight: Hindsight,
     ) -> None:
         self._db = db
         self._vault = vault
@@ -74,6 +78,7 @@ class Diagnoses:
         self._look_up = look_up
         self._followers = followers
         self._carrying = carrying
+        self._hindsight = hindsight
 
     async def run(self) -> None:
         """Carry out what is asked for, here or elsewhere, until cancelled; then nobody follows here any longer."""
@@ -83,7 +88,7 @@ class Diagnoses:
             self._followers.close()
 
     async def ask(self, application: Application, ask: Ask, *, by: str = BY_APPLICATION) -> Diagnosis:
-        """Ask for a diagnosis; whoever is free carries it out.
+        """Ask for a diagnosis; whoever is free carries it out. A passive one has ended when this returns.
 
         Args:
             by: who asks on the application's behalf.
@@ -96,7 +101,9 @@ class Diagnoses:
             NoSource: no pool of the application's generation and region is declared.
         """
         asker = Asker(application.id, str(application.generation), application.region)
-        question, secrets = await self._question(ask, asker, application)
+        question, secrets, grant = await self._question(ask, asker, application)
+        if ask.passive:
+            return await self._from_the_past(question, grant, asker, by)
         diagnosis_id = await self._write(question, secrets, asker, by)
         self._carrying.look()
         return await self.get(diagnosis_id)
@@ -110,7 +117,12 @@ class Diagnoses:
         Raises:
             As ``ask``.
         """
-        question, secrets = await self._question(ask, asker, None)
+        question, secrets, grant = await self._question(ask, asker, None)
+        if ask.passive:
+            found = await self._from_the_past(question, grant, asker, by)
+            if found.verdict is not None:
+                tell(Concluded(found.verdict))
+            return found
 
         async def write(holder: str) -> str:
             return await self._write(question, secrets, asker, by, holder)
@@ -186,23 +198,40 @@ class Diagnoses:
         """What has been told of a diagnosis so far, behind this number."""
         return await repository.told_after(self._db, diagnosis_id, after, limit=MOST_TOLD)
 
-    async def _question(self, ask: Ask, asker: Asker, application: Application | None) -> tuple[Question, Secrets]:
+    async def _from_the_past(self, question: Question, grant: Grant | None, asker: Asker, by: str) -> Diagnosis:
+        evidence, verdict = await self._hindsight.look_back(question, grant)
+        diagnosis_id = new_id()
+        async with self._db.transaction() as tx:
+            await repository.insert_concluded(
+                tx, diagnosis_id, by=by, scope=asker.scope, evidence=evidence, verdict=verdict
+            )
+        return await self.get(diagnosis_id)
+
+    async def _question(
+        self, ask: Ask, asker: Asker, application: Application | None
+    ) -> tuple[Question, Secrets, Grant | None]:
         self._require_pool(asker)
         if not ask.grant_id:
             question, secrets = question_of(ask, asker, subject=new_id())
-            await self._require_allowed(question)
-            return question, secrets
+            if ask.passive and is_open(question):
+                raise InvalidRequest(
+                    "What happened anyway is known by server and by account, not by e-mail address.",
+                    hint="Name a host or a grant_id, or ask without passive.",
+                )
+            if not ask.passive:
+                await self._require_allowed(question)
+            return question, secrets, None
         if application is None:
             grant = await self._grants.get(ask.grant_id)
         else:
             grant = await self._grants.find(application, ask.grant_id)
-        if grant.stopped_at is not None:
+        if grant.stopped_at is not None and not ask.passive:
             require_running(grant)
         question = question_of_grant(ask, asker, grant)
         if grant.status is GrantStatus.INVALID:
             # The server has refused the password already; showing it again tells nothing, and may lock the account.
             question = msgspec.structs.replace(question, with_credentials=False)
-        return question, Secrets()
+        return question, Secrets(), grant
 
     async def _require_allowed(self, question: Question) -> None:
         """Refuse what is never dialled, and ports that mail does not use, but on networks that the operator opened.

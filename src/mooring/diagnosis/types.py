@@ -139,6 +139,7 @@ class Question(msgspec.Struct, frozen=True):
         email: the address that was asked about, or "": the sender and recipient of the SMTP stage.
         targets: one for each service that is asked for.
         with_credentials: whether passwords were given, or are the grant's.
+        passive: it is answered from what happened anyway; nothing is dialled for it.
     """
 
     application_id: str
@@ -149,6 +150,7 @@ class Question(msgspec.Struct, frozen=True):
     email: str = ""
     grant_id: str = ""
     with_credentials: bool = False
+    passive: bool = False
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -246,6 +248,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
         tls: how TLS began, as far as it came.
         detail: our own words for what went wrong.
         remembered: it was made a moment ago for somebody else, and not again.
+        traffic: of an ordinary connection its class, such as ``sync``; "" of a probe.
     """
 
     probe: int
@@ -276,6 +279,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     offers: tuple[str, ...] = ()
     is_alternative: bool = False
     remembered: bool = False
+    traffic: str = ""
 
     @property
     def family(self) -> int:
@@ -336,8 +340,30 @@ class Earlier(msgspec.Struct, frozen=True):
     port: int
 
 
+class Account(msgspec.Struct, frozen=True):
+    """What a grant tells: it exists, so an authentication has succeeded (S15).
+
+    Attributes:
+        authenticated_at: when it was made.
+        placement: ``dynamic`` or ``static``: where reading and sending leave from.
+        is_valid: whether its password is accepted, as far as is known.
+        synced_at: when its mail was last in step; None: never.
+        is_in_step: whether nothing keeps it from being so now.
+    """
+
+    authenticated_at: datetime
+    placement: str
+    is_valid: bool
+    synced_at: datetime | None
+    is_in_step: bool
+
+
 class Evidence(msgspec.Struct, frozen=True):
-    """All that a verdict is made from."""
+    """All that a verdict is made from.
+
+    Attributes:
+        account: of a passive diagnosis, what the grant itself tells.
+    """
 
     question: Question
     exits: tuple[Exit, ...]
@@ -346,6 +372,7 @@ class Evidence(msgspec.Struct, frozen=True):
     controls: tuple[Control, ...] = ()
     earlier: tuple[Earlier, ...] = ()
     ended_at: datetime | None = None
+    account: Account | None = None
 
     def with_more(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mooring.diagnosis.records import Diagnosis
-from mooring.diagnosis.types import Control, Earlier, Exit, Lookup, Observation, Target, Verdict
+from mooring.diagnosis.types import Account, Control, Earlier, Exit, Lookup, Observation, Target, Verdict
 
 
 class DiagnosisView(msgspec.Struct):
@@ -15,11 +15,13 @@ class DiagnosisView(msgspec.Struct):
     Attributes:
         email, grant_id: what it is about, where it was asked that way.
         targets: the servers that are asked, found or named.
+        passive: it was answered from what happened anyway; nothing was dialled for it.
         evidence: what each probe saw. Like those below it is null until the diagnosis is done, and in lists.
         exits: the sources that probes could leave by.
         lookups: what names led to.
         controls: whether the sources work at all.
         earlier: connections of the application's from before.
+        account: what the grant itself tells, of a passive diagnosis of one.
     """
 
     id: str
@@ -31,6 +33,7 @@ class DiagnosisView(msgspec.Struct):
     region: str
     targets: tuple[Target, ...]
     with_credentials: bool
+    passive: bool
     verdict: Verdict | None
     error: dict[str, Any] | None
     evidence: tuple[Observation, ...] | None
@@ -38,6 +41,7 @@ class DiagnosisView(msgspec.Struct):
     lookups: tuple[Lookup, ...] | None
     controls: tuple[Control, ...] | None
     earlier: tuple[Earlier, ...] | None
+    account: Account | None
     created_at: int
     started_at: int | None
     ended_at: int | None
@@ -57,6 +61,7 @@ def view_of(diagnosis: Diagnosis) -> DiagnosisView:
         region=question.region,
         targets=question.targets,
         with_credentials=question.with_credentials,
+        passive=question.passive,
         verdict=diagnosis.verdict,
         error=diagnosis.error,
         evidence=evidence.observations if evidence is not None else None,
@@ -64,6 +69,7 @@ def view_of(diagnosis: Diagnosis) -> DiagnosisView:
         lookups=evidence.lookups if evidence is not None else None,
         controls=evidence.controls if evidence is not None else None,
         earlier=evidence.earlier if evidence is not None else None,
+        account=evidence.account if evidence is not None else None,
         created_at=_unix(diagnosis.created_at) or 0,
         started_at=_unix(diagnosis.started_at),
         ended_at=_unix(diagnosis.ended_at),

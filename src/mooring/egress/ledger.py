@@ -83,6 +83,17 @@ class Ledger:
             since=since, limit=limit, before=before,
         )  # fmt: skip
 
+    async def ordinary(
+        self, application_id: str, subject: str | None, hosts: Sequence[str], since: datetime
+    ) -> list[LedgerEntry]:
+        """What became of an application's ordinary connections with these hosts, the oldest first.
+
+        Args:
+            subject: None for those of all its accounts.
+        """
+        await self._settlements.flushed()
+        return await repository.ordinary(self._db, application_id, subject, hosts, since)
+
     async def opened_from(self, source: SourceConfig, *, besides: Sequence[str], since: datetime) -> datetime | None:
         """When the source last opened a connection with any other host than these; None if it has not since then."""
         await self._settlements.flushed()

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from mooring.config import SourceConfig
-from mooring.egress.types import Intent, LedgerEntry, Settlement
+from mooring.egress.types import Intent, LedgerEntry, Settlement, Traffic
 from mooring.store import Connection, Database, in_batches
 
 _ENTRY = ", ".join(f.name for f in fields(LedgerEntry))
@@ -30,6 +30,13 @@ FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::text[], $5::text[], $
      AS s (at, id, outcome, local, phase, cause, detail, connect_ms, tls_ms, closed_at)
 WHERE l.at = s.at AND l.id = s.id
 """
+
+ORDINARY = (Traffic.AUTH, Traffic.LIVE, Traffic.SYNC, Traffic.SEND)
+"""What is dialled for an account's own sake."""
+_LOOKED_THROUGH = 5_000
+"""Rows that a look at ordinary connections reads at most: of one account more than two days of failures."""
+_ALIKE = 25
+"""Connections that are alike and are kept of such a look; more of them tell no more."""
 
 _LARGEST_INTEGER = 2**31 - 1
 """Of PostgreSQL's integer. Whatever port a user wrote, its refusal gets into the ledger."""
@@ -102,6 +109,32 @@ async def entries(
         ORDER BY at DESC, id DESC LIMIT $8
         """,
         application_id, subject, server, source, since, *(before or (None, None)), limit,
+    )  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
+async def ordinary(
+    db: Database, application_id: str, subject: str | None, hosts: Sequence[str], since: datetime
+) -> list[LedgerEntry]:
+    """What became of an application's ordinary connections with these hosts, the oldest first.
+
+    Of those that are alike (class, source, port, how it ended) the newest; not those that are only intended.
+
+    Args:
+        subject: None for those of all its accounts.
+    """
+    rows = await db.fetch(
+        f"""WITH newest AS (
+                SELECT {_ENTRY} FROM ledger
+                WHERE application_id = $1 AND ($2::text IS NULL OR subject = $2) AND host = ANY ($3) AND at >= $4
+                  AND traffic = ANY ($5) AND outcome <> 'intended'
+                ORDER BY at DESC LIMIT $6)
+            SELECT {_ENTRY} FROM (
+                SELECT *, row_number() OVER (PARTITION BY traffic, environment, source, port, outcome, phase, cause
+                                             ORDER BY at DESC) AS number
+                FROM newest) numbered
+            WHERE number <= $7 ORDER BY at, id""",
+        application_id, subject, list(hosts), since, list(ORDINARY), _LOOKED_THROUGH, _ALIKE,
     )  # fmt: skip
     return [_entry(row) for row in rows]
 

@@ -41,6 +41,16 @@ class EventType(StrEnum):
     SYNC_RECOVERED = "sync.recovered"
     #: for a while nobody looked, or what was known lost its meaning: changes may have been told late, or not singly
     SYNC_GAP = "sync.gap"
+    #: what keeps an account from working was found out, without anybody asking
+    DIAGNOSIS_RAISED = "diagnosis.raised"
+    #: a watched server lets some of our addresses in that it did not, and not yet all of them
+    WATCH_CHANGED = "watch.changed"
+    #: a watched server lets all of our addresses in
+    WATCH_OPENED = "watch.opened"
+    #: a watched server no longer lets addresses in that it did
+    WATCH_CLOSED = "watch.closed"
+    #: a watch has ended
+    WATCH_ENDED = "watch.ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from mooring.grants.settings import (
     parse_settings,
     parse_some,
     settings_as_api,
+    subject_of,
 )
 from mooring.grants.tokens import Tokens, forget_codes
 from mooring.grants.types import (
@@ -112,6 +113,7 @@ __all__ = [
     "set_sync_health",
     "settings_as_api",
     "source_of",
+    "subject_of",
     "verify_caldav",
     "verify_smtp",
     "way_of",

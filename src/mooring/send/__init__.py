@@ -8,6 +8,7 @@ in Sent is in ``copies.py``, what a killed process leaves in ``outcomes.py``.
 from mooring.send.copies import CopyKeeper
 from mooring.send.errors import KeyInUse, KeyReused, OutcomeUnknown
 from mooring.send.outcomes import forget_submissions, recover
+from mooring.send.repository import failures
 from mooring.send.service import Sender
 from mooring.send.types import SentAttachment, Submission, SubmissionState
 
@@ -20,6 +21,7 @@ __all__ = [
     "SentAttachment",
     "Submission",
     "SubmissionState",
+    "failures",
     "forget_submissions",
     "recover",
 ]

@@ -134,6 +134,17 @@ async def _copied_row(values: Sequence[bytes | None], last: bytes) -> AsyncGener
     yield b"\xff\xff"
 
 
+async def failures(db: Database, grant_id: str, since: datetime) -> list[tuple[datetime, dict[str, Any]]]:
+    """When the grant's letters that were not sent were given to us, and why they were not, the oldest first."""
+    rows = await db.fetch(
+        """SELECT created_at, error FROM submissions
+           WHERE grant_id = $1 AND state IN ('refused', 'unknown') AND error IS NOT NULL AND created_at >= $2
+           ORDER BY created_at""",
+        grant_id, since,
+    )  # fmt: skip
+    return [(row["created_at"], row["error"]) for row in rows]
+
+
 async def begin(db: Database, grant_id: str, submission_id: str, life: timedelta) -> bool:
     """Write that it is being handed over; False when it is not to be any more."""
     result = await db.execute(

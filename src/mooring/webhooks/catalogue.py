@@ -19,6 +19,8 @@ class Subject(StrEnum):
     CALENDAR = "calendar"
     EVENT = "event"
     SYNC = "sync"
+    DIAGNOSIS = "diagnosis"
+    WATCH = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,18 @@ _GONE_EVENT: dict[str, Any] = {
     "calendar_id": _EVENT["calendar_id"],
     "master_event_id": None,
     "object": "event",
+}
+_WATCH: dict[str, Any] = {
+    "id": "w8Tn…",
+    "object": "watch",
+    "state": "open",
+    "servers": ["imap imap.example.com:993"],
+    "change": "opened",
+    "at": 1767225600,
+    "addresses": ["203.0.113.12"],
+    "open": 4,
+    "total": 4,
+    "grant_id": None,
 }
 _FAILURE: dict[str, Any] = {
     "stage": "connect",
@@ -233,6 +247,35 @@ _ENTRIES = (
         EventType.SYNC_GAP, Subject.SYNC, "For a while nobody looked into a mailbox, or a server gave its messages new "
         "numbers: what happened meanwhile is told late, or only as it ended.", SYSTEM,
         {**_GRANT, "reason": "uid_validity", "since": 1767225600, "folder_id": _FOLDER["id"]}, ours=True,
+    ),
+    Entry(
+        EventType.DIAGNOSIS_RAISED, Subject.DIAGNOSIS, "An account's mail could not be synchronised, and from what "
+        "happened it follows why. Nothing was dialled for that, and nobody had asked.", SYSTEM,
+        {
+            "id": "d5Rk…", "object": "diagnosis", "grant_id": "0f9c2d…", "code": "needed", "confidence": 0.9,
+            "summary": "imap.example.com answers our static addresses and not our dynamic ones: it filters by address.",
+        },
+        ours=True,
+    ),
+    Entry(
+        EventType.WATCH_CHANGED, Subject.WATCH, "A watched server lets some of your static addresses in that it did "
+        "not, and not yet all; or the account of the watch was connected, or could not be (`change` says which).",
+        SYSTEM, {**_WATCH, "state": "waiting", "open": 3}, ours=True,
+    ),
+    Entry(
+        EventType.WATCH_OPENED, Subject.WATCH, "A watched server lets all of your static addresses in.", SYSTEM,
+        _WATCH, ours=True,
+    ),
+    Entry(
+        EventType.WATCH_CLOSED, Subject.WATCH, "A watched server no longer lets addresses in that it did: the rule is "
+        "gone, or the server is down. Our own way out was seen to work.", SYSTEM,
+        {**_WATCH, "state": "waiting", "change": "closed", "open": 2, "addresses": ["203.0.113.10", "203.0.113.11"]},
+        ours=True,
+    ),
+    Entry(
+        EventType.WATCH_ENDED, Subject.WATCH, "A watch is over: nobody opened in 14 days (`expired`), or all was open "
+        "for 30 (`ended`).", SYSTEM, {**_WATCH, "state": "expired", "change": "expired", "open": 0, "addresses": []},
+        ours=True,
     ),
 )  # fmt: skip
 

@@ -80,6 +80,11 @@ def _shown(fact: Recorded, found: Mapping[str, Any]) -> _Shown:
     match CATALOGUE[fact.type].subject:
         case Subject.GRANT:
             return {"object": _grant(fact)}
+        case Subject.DIAGNOSIS:
+            return {"object": {"object": "diagnosis", "grant_id": fact.grant_id, **fact.data}}
+        case Subject.WATCH:
+            # A watch has facts of its own, and maybe no grant: what stands in its place there is its id.
+            return {"grant_id": fact.data.get("grant_id"), "object": {"object": "watch", **fact.data}}
         case Subject.SYNC:
             return {"object": {"integration_id": fact.application_id, **fact.data}}
         case Subject.SUBMISSION:

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 
 from mooring.bootstrap import Installation
-from mooring.diagnosis import forget_diagnoses, forget_probes
+from mooring.diagnosis import forget_diagnoses, forget_probes, forget_watches
 from mooring.egress import forget_sources
 from mooring.errors import MooringError
 from mooring.events import forget_facts
@@ -39,6 +39,7 @@ def chores_of(installation: Installation) -> list[Chore]:
         ("facts", partial(forget_facts, db)),
         ("deliveries", partial(forget_deliveries, db)),
         ("diagnoses", partial(forget_diagnoses, db)),
+        ("watches", partial(forget_watches, db)),
         ("probes", partial(forget_probes, db)),
     ]
 

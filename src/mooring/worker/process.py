@@ -28,6 +28,7 @@ async def work(config: Config, environments: Sequence[str] | None, *, supervised
         work = [keep_house(chores_of(installation)), give_back()]
         if mail is None or mail:
             work += [installation.worker(mail).run(), installation.copies.run(mail)]
+            work += [installation.watcher.run(), installation.raiser.run()]
         if webhooks is None or webhooks:
             work.append(installation.deliverer(webhooks).run())
         tasks = [asyncio.create_task(piece) for piece in work]

@@ -30,6 +30,7 @@ from tests.unit.api.fake_guard import FakeGuard
 from tests.unit.api.fake_offsets import FakeOffsets
 from tests.unit.api.fake_placements import FakePlacements
 from tests.unit.api.fake_tokens import FakeTokens
+from tests.unit.api.fake_watches import FakeWatches
 from tests.unit.api.fake_webhooks import FakeWebhooks
 from tests.unit.api.things import (
     ATTACHMENT,
@@ -334,6 +335,7 @@ class World:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     webhooks: FakeWebhooks = field(default_factory=FakeWebhooks)
     diagnoses: FakeDiagnoses = field(default_factory=FakeDiagnoses)
+    watches: FakeWatches = field(default_factory=FakeWatches)
     guard: FakeGuard = field(default_factory=FakeGuard)
     is_ready: Callable[[], bool] = lambda: True
 
@@ -364,6 +366,7 @@ class World:
             facts=self.webhooks.facts,
             diagnoses=self.diagnoses,
             reports=Reports(published, "https://mooring.example.com", SystemClock()),
+            watches=self.watches,
             guard=self.guard,
             berths=self.guard.berths,
             clock=SystemClock(),

@@ -18,6 +18,7 @@ from mooring.api.v3 import (
     moves,
     send,
     static_ips,
+    watches,
     webhooks,
 )
 
@@ -38,6 +39,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     *webhooks.ROUTES,
     *deliveries.ROUTES,
     *diagnoses.ROUTES,
+    *watches.ROUTES,
 )
 
 __all__ = ["ROUTES"]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mooring.diagnosis.records import Claim, Diagnosis, State, Told
-from mooring.diagnosis.types import Evidence, Question, Verdict
+from mooring.diagnosis.types import Concluded, Evidence, Question, Verdict
 from mooring.store import Connection, Database, in_batches
 
 KEPT = timedelta(days=30)
@@ -36,6 +36,23 @@ async def insert(
         """INSERT INTO diagnoses (id, application_id, grant_id, by, scope, question, secrets, holder)
            VALUES ($1, nullif($2, ''), nullif($3, ''), $4, $5, $6, $7, $8)""",
         diagnosis_id, question.application_id, question.grant_id, by, scope, question, sealed, holder,
+    )  # fmt: skip
+
+
+async def insert_concluded(
+    tx: Connection, diagnosis_id: str, *, by: str, scope: str, evidence: Evidence, verdict: Verdict
+) -> None:
+    """Write a diagnosis down that has ended already; who follows it is told the verdict."""
+    question = evidence.question
+    await tx.execute(
+        """INSERT INTO diagnoses (id, application_id, grant_id, by, scope, question, state, verdict, evidence, told,
+                                  started_at, ended_at)
+           VALUES ($1, nullif($2, ''), nullif($3, ''), $4, $5, $6, $7, $8, $9, 1, now(), clock_timestamp())""",
+        diagnosis_id, question.application_id, question.grant_id, by, scope, question, State.DONE, verdict, evidence,
+    )  # fmt: skip
+    await tx.execute(
+        "INSERT INTO diagnosis_progress (diagnosis_id, number, data) VALUES ($1, 1, $2)",
+        diagnosis_id, msgspec.to_builtins(Concluded(verdict)),
     )  # fmt: skip
 
 
