@@ -6,22 +6,10 @@ from ipaddress import ip_address, ip_network
 
 from mooring.clock import SystemClock
 from mooring.config import Carrier, ControlTarget, EnvironmentName, Generation, Kind, PoolConfig, SourceConfig, Via
-from mooring.diagnosis.prober import NetworkProber
-from mooring.diagnosis.types import (
-    Depth,
-    Exit,
-    Observation,
-    Passed,
-    Probe,
-    Progress,
-    Question,
-    Secrets,
-    Service,
-    Stage,
-    Target,
-    Vantage,
-)
-from mooring.diagnosis.walk import Limits
+from mooring.diagnosis.probes.prober import NetworkProber
+from mooring.diagnosis.probes.walk import Limits
+from mooring.diagnosis.progress import Passed, Progress
+from mooring.diagnosis.types import Depth, Exit, Observation, Probe, Question, Secrets, Service, Stage, Target, Vantage
 from mooring.egress import Berths, Dialer, DialerPolicy, Ledger, SharedResolver
 from mooring.egress.carriers import Resolver
 from mooring.egress.types import Timeouts

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from mooring.diagnosis.probes.walk import Limits
 from mooring.diagnosis.types import Observation, Service, Vantage
-from mooring.diagnosis.walk import Limits
 from mooring.grants import TlsMode
 from mooring.net.listener import free_port, server_context
 from mooring.net.tls import client_context

@@ -8,8 +8,8 @@ from itertools import cycle
 
 import pytest
 
+from mooring.diagnosis.probes.walk import MOST_BYTES
 from mooring.diagnosis.types import Depth, Outcome, Service, Stage
-from mooring.diagnosis.walk import MOST_BYTES
 from mooring.grants import TlsMode
 from mooring.net.listener import server_context
 from tests.egress.exits import Exits, stay_silent

@@ -8,8 +8,8 @@ import pytest
 
 from mooring.clock import SystemClock
 from mooring.config import Carrier, SourceConfig, Via
+from mooring.diagnosis.probes.walk import Limits
 from mooring.diagnosis.types import Depth, Icmp, Outcome, Service, Stage, Vantage
-from mooring.diagnosis.walk import Limits
 from mooring.egress import Ledger
 from mooring.grants import TlsMode
 from mooring.net.tls import client_context

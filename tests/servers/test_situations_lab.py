@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mooring.config import load_config
-from mooring.diagnosis.types import Code
+from mooring.diagnosis.verdict.types import Code
 from tests.lab.guarded import Record
 from tests.lab.situations import SITUATIONS, WELL, Service, Sight, Site, Situation, Situations, configuration
 from tests.lab.situations.sources import BOUND, DYNAMIC, HOLES, LOST, NO_ROUTE6, POOLS, STATIC

@@ -10,7 +10,7 @@ import pytest
 
 from mooring.clock import SystemClock
 from mooring.diagnosis import LedgerMemory, SharedBudget, forget_probes
-from mooring.diagnosis.budget import REFUSED, UNUSED
+from mooring.diagnosis.gentle.budget import REFUSED, UNUSED
 from mooring.diagnosis.types import (
     Depth,
     Exit,

@@ -19,8 +19,8 @@ from mooring.diagnosis import (
     WatchState,
     forget_watches,
 )
-from mooring.diagnosis.budget import UNANSWERED, UNUSED
-from mooring.diagnosis.spending import SharedBudget
+from mooring.diagnosis.gentle.budget import UNANSWERED, UNUSED
+from mooring.diagnosis.gentle.spending import SharedBudget
 from mooring.errors import Conflict, InvalidRequest, NotFound
 from mooring.grants import ConnectRequest, Grants
 from mooring.store import Database

@@ -1,21 +1,36 @@
 """Does this mail server need static addresses, and how do we know: evidence, and the verdict that follows from it.
 
-Probes gather evidence, each one pair of source and server address through one protocol, stage by stage. The verdict is
-a pure function of the evidence: a table that a person can read (``table.py``). Start at ``types.py`` for the words,
-then ``runner.py`` for how a diagnosis goes, and ``service.py`` for how one is asked for and followed.
+    types · progress · interfaces   the words, and what is needed of the world
+    runner                          how a diagnosis goes, round by round
+    probes                          the effects: names, probes, controls of our own exits
+    verdict                         pure: what comes next, what follows, how sure, in which words
+    gentle                          one budget for all who ask
+    asking                          who asks, who carries it out, how it is followed
+    passive                         a verdict from what happened anyway
+    watches                         a server is looked at until it opens, and after
+    picture                         sources by stages, to be looked at
+
+Start at ``types.py`` for the words, then ``runner.py``; the table that a person can read is ``verdict/table.py``.
 """
 
-from mooring.diagnosis.authenticating import Authenticating
-from mooring.diagnosis.carrying import Carrying, Means
-from mooring.diagnosis.detecting import detecting
-from mooring.diagnosis.drawing import ASCII, GLYPHS, matrix_text, proved, table_title
-from mooring.diagnosis.drawing import WORDS as CELL_WORDS
-from mooring.diagnosis.exits import exits_for, scopes_of, vantage_of
-from mooring.diagnosis.following import Followers
-from mooring.diagnosis.guessing import guessing
-from mooring.diagnosis.hindsight import Hindsight
+from mooring.diagnosis.asking.carrying import Carrying, Means
+from mooring.diagnosis.asking.detecting import detecting
+from mooring.diagnosis.asking.exits import exits_for, scopes_of, vantage_of
+from mooring.diagnosis.asking.following import Followers
+from mooring.diagnosis.asking.guessing import guessing
+from mooring.diagnosis.asking.memory import LedgerMemory
+from mooring.diagnosis.asking.question import PORTS, Ask, Asker
+from mooring.diagnosis.asking.records import Diagnosis, State, Told
+from mooring.diagnosis.asking.service import Diagnoses, DiagnosisPolicy
+from mooring.diagnosis.asking.views import DiagnosisView, view_of
+from mooring.diagnosis.gentle.spending import SharedBudget
 from mooring.diagnosis.interfaces import Tell
-from mooring.diagnosis.matrix import (
+from mooring.diagnosis.passive.hindsight import Hindsight
+from mooring.diagnosis.passive.raising import Raiser
+from mooring.diagnosis.picture.drawing import ASCII, GLYPHS, matrix_text, proved, table_title
+from mooring.diagnosis.picture.drawing import WORDS as CELL_WORDS
+from mooring.diagnosis.picture.live import Watch
+from mooring.diagnosis.picture.matrix import (
     Mark,
     MatrixCell,
     MatrixRow,
@@ -24,52 +39,37 @@ from mooring.diagnosis.matrix import (
     probes_of,
     words_of_lookup,
 )
-from mooring.diagnosis.memory import LedgerMemory
-from mooring.diagnosis.outcomes import SERVICES, VANTAGES, words_of
-from mooring.diagnosis.prober import NetworkProber
-from mooring.diagnosis.question import PORTS, Ask, Asker
-from mooring.diagnosis.raising import Raiser
-from mooring.diagnosis.records import Diagnosis, State, Told
+from mooring.diagnosis.picture.outcomes import SERVICES, VANTAGES, words_of
+from mooring.diagnosis.probes.prober import NetworkProber
+from mooring.diagnosis.progress import Began, Concluded, Controlled, LookedUp, Observed, Passed, Progress
 from mooring.diagnosis.repository.budget import forget_probes
 from mooring.diagnosis.repository.diagnoses import forget_diagnoses
 from mooring.diagnosis.repository.watches import forget_watches
 from mooring.diagnosis.runner import Runner
-from mooring.diagnosis.service import Diagnoses, DiagnosisPolicy
-from mooring.diagnosis.spending import SharedBudget
 from mooring.diagnosis.types import (
-    Began,
-    Code,
-    Concluded,
     Control,
-    Controlled,
     Evidence,
     Exit,
     Icmp,
-    LookedUp,
     Lookup,
     Observation,
-    Observed,
     Outcome,
-    Passed,
     Probe,
-    Progress,
     Question,
-    Reader,
     Secrets,
     Service,
     Stage,
     Step,
     Vantage,
-    Verdict,
 )
-from mooring.diagnosis.views import DiagnosisView, view_of
-from mooring.diagnosis.watch import Authentication, ServerWatch
-from mooring.diagnosis.watcher import Watcher
-from mooring.diagnosis.watches import Watches
-from mooring.diagnosis.watching import Watch
-from mooring.diagnosis.watchrules import Change, ChangeKind, Rhythm, WatchState
-from mooring.diagnosis.watchviews import WatchView, watch_view
-from mooring.diagnosis.words import log_lines
+from mooring.diagnosis.verdict.types import Code, Reader, Verdict
+from mooring.diagnosis.verdict.words import log_lines
+from mooring.diagnosis.watches.authenticating import Authenticating
+from mooring.diagnosis.watches.rules import Change, ChangeKind, Rhythm, WatchState
+from mooring.diagnosis.watches.service import Watches
+from mooring.diagnosis.watches.views import WatchView, watch_view
+from mooring.diagnosis.watches.watch import Authentication, ServerWatch
+from mooring.diagnosis.watches.watcher import Watcher
 
 __all__ = [
     "ASCII",

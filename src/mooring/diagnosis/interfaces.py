@@ -3,17 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from mooring.diagnosis.types import (
-    Control,
-    Earlier,
-    Exit,
-    Lookup,
-    Observation,
-    Probe,
-    Progress,
-    Question,
-    Secrets,
-)
+from mooring.diagnosis.progress import Progress
+from mooring.diagnosis.types import Control, Earlier, Exit, Lookup, Observation, Probe, Question, Secrets
 
 Tell = Callable[[Progress], None]
 """Whoever watches; called on the event loop, never waits."""

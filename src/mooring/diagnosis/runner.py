@@ -10,33 +10,27 @@ from random import Random
 import msgspec
 
 from mooring.clock import Clock
-from mooring.diagnosis.combine import conclude
 from mooring.diagnosis.interfaces import Budget, Memory, Prober, Tell
-from mooring.diagnosis.plan import Plan, needing_control
-from mooring.diagnosis.ports import with_served_ports
+from mooring.diagnosis.progress import Began, Concluded, Controlled, LookedUp, Observed, Passed, Progress
 from mooring.diagnosis.types import (
-    Began,
-    Concluded,
-    Controlled,
     Depth,
     Evidence,
     Exit,
-    LookedUp,
     Observation,
-    Observed,
     Outcome,
-    Passed,
     Probe,
-    Progress,
     Question,
     Secrets,
     Service,
     Stage,
     Target,
     Vantage,
-    Verdict,
 )
-from mooring.diagnosis.words import verdict_of
+from mooring.diagnosis.verdict.combine import conclude
+from mooring.diagnosis.verdict.plan import Plan, needing_control
+from mooring.diagnosis.verdict.ports import with_served_ports
+from mooring.diagnosis.verdict.types import Verdict
+from mooring.diagnosis.verdict.words import verdict_of
 
 PATIENCE_S = 2.5
 """Seconds after which a probe that has heard nothing counts as silent for what is asked next; it goes on waiting."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mooring.applications import Application
 from mooring.diagnosis import Authentication, Change, ChangeKind, Diagnosis, ServerWatch, Service, WatchState
-from mooring.diagnosis.watchrules import Door, Standing
+from mooring.diagnosis.watches.rules import Door, Standing
 from mooring.errors import NotFound
 from mooring.grants import ConnectRequest
 from tests.unit.api.fake_diagnoses import QUESTION

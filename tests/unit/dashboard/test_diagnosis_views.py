@@ -6,7 +6,8 @@ import pytest
 
 from mooring.dashboard.diagnosis_views import counts_of, form_of_again, may_ask_at_once, progress_of, row_of, sign_of
 from mooring.diagnosis import Diagnosis, Question, Service, State, Watch
-from mooring.diagnosis.types import Began, Observed, Outcome, Stage, Target
+from mooring.diagnosis.progress import Began, Observed
+from mooring.diagnosis.types import Outcome, Stage, Target
 from tests.unit.diagnosis.observing import REFUSED, TARGET, probe, seen
 from tests.unit.diagnosis.virtual import START
 from tests.unit.diagnosis.worlds import HOST

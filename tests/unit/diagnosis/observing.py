@@ -6,22 +6,9 @@ from typing import Any
 import msgspec
 
 from mooring.diagnosis import Told
-from mooring.diagnosis.types import (
-    Code,
-    Exit,
-    Lookup,
-    Observation,
-    Outcome,
-    Probe,
-    Progress,
-    Reader,
-    Service,
-    Stage,
-    Step,
-    Target,
-    Vantage,
-    Verdict,
-)
+from mooring.diagnosis.progress import Progress
+from mooring.diagnosis.types import Exit, Lookup, Observation, Outcome, Probe, Service, Stage, Step, Target, Vantage
+from mooring.diagnosis.verdict.types import Code, Reader, Verdict
 from tests.unit.diagnosis.virtual import START
 from tests.unit.diagnosis.worlds import ADDRESS, HOST
 

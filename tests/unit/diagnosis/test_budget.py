@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from mooring.diagnosis.budget import (
+from mooring.diagnosis.gentle.budget import (
     FLIGHT_S,
     FRESH_S,
     LOCK_OUTS,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.diagnosis.certificates import read_certificate
+from mooring.diagnosis.probes.certificates import read_certificate
 from tests.lab.certificates import Authority
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mooring.diagnosis.classify import reading
-from mooring.diagnosis.errors import SpeaksOtherwise
+from mooring.diagnosis.probes.classify import reading
+from mooring.diagnosis.probes.errors import SpeaksOtherwise
 from mooring.diagnosis.types import Outcome, Stage
 from mooring.errors import (
     AuthenticationFailed,

@@ -1,7 +1,7 @@
 """Whose addresses a diagnosis leaves from."""
 
 from mooring.diagnosis import exits_for, scopes_of
-from mooring.diagnosis.exits import environment_of
+from mooring.diagnosis.asking.exits import environment_of
 from mooring.diagnosis.types import Vantage
 from tests.store.diagnosis_house import pool
 

@@ -3,19 +3,8 @@
 import pytest
 
 from mooring.diagnosis import Mark, MatrixTable, Stage, Told, Watch, matrix_of, matrix_text
-from mooring.diagnosis.types import (
-    Began,
-    Concluded,
-    Icmp,
-    LookedUp,
-    Observed,
-    Outcome,
-    Passed,
-    Progress,
-    Service,
-    Step,
-    Vantage,
-)
+from mooring.diagnosis.progress import Began, Concluded, LookedUp, Observed, Passed, Progress
+from mooring.diagnosis.types import Icmp, Outcome, Service, Step, Vantage
 from mooring.grants import TlsMode
 from tests.unit.diagnosis.observing import REFUSED, TARGET, lookup, probe, seen, told
 from tests.unit.diagnosis.worlds import ADDRESS, HOST, World, exits_of, keeps_out, port, question

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mooring.config import Generation, Kind
-from mooring.diagnosis.history import Failed, evidence_of, failure_of
-from mooring.diagnosis.tree import ROWS, conclude_from_the_past
-from mooring.diagnosis.types import Code, Evidence, Exit, Outcome, Question, Reader, Service, Stage, Target, Vantage
-from mooring.diagnosis.words import verdict_of
+from mooring.diagnosis.passive.history import Failed, evidence_of, failure_of
+from mooring.diagnosis.passive.tree import ROWS, conclude_from_the_past
+from mooring.diagnosis.types import Evidence, Exit, Outcome, Question, Service, Stage, Target, Vantage
+from mooring.diagnosis.verdict.types import Code, Reader
+from mooring.diagnosis.verdict.words import verdict_of
 from mooring.egress import LedgerEntry, Traffic
 from mooring.grants import Grant, GrantStatus, Server, Settings
 

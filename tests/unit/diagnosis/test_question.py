@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mooring.diagnosis.guessing import guessing
-from mooring.diagnosis.question import (
+from mooring.diagnosis.asking.guessing import guessing
+from mooring.diagnosis.asking.question import (
     Ask,
     Asker,
     filled,

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from mooring.diagnosis.types import Code, Outcome, Probe, Service, Stage, Vantage
+from mooring.diagnosis.types import Outcome, Probe, Service, Stage, Vantage
+from mooring.diagnosis.verdict.types import Code
 from tests.unit.diagnosis.worlds import Meeting, Rule, World, exits_of, keeps_out, question
 
 RUNS = int(os.environ.get("MOORING_RUNS", "1000"))

@@ -6,7 +6,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from mooring.diagnosis.types import Code, Earlier, Icmp, Outcome, Question, Service, Stage, Vantage
+from mooring.diagnosis.types import Earlier, Icmp, Outcome, Question, Service, Stage, Vantage
+from mooring.diagnosis.verdict.types import Code
 from tests.unit.diagnosis.virtual import START
 from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, World, exits_of, keeps_out, port, question
 

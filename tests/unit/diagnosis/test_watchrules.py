@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from mooring.diagnosis.types import Observation, Outcome, Service, Stage, Vantage
-from mooring.diagnosis.watchrules import (
+from mooring.diagnosis.watches.rules import (
     FIRST,
     KEPT_OPEN,
     NEWS,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mooring.diagnosis.interfaces import MayLogin, Tell
+from mooring.diagnosis.progress import Passed, Progress
 from mooring.diagnosis.runner import Runner
 from mooring.diagnosis.types import (
     Control,
@@ -17,9 +18,7 @@ from mooring.diagnosis.types import (
     Lookup,
     Observation,
     Outcome,
-    Passed,
     Probe,
-    Progress,
     Question,
     Secrets,
     Service,
@@ -27,8 +26,8 @@ from mooring.diagnosis.types import (
     Step,
     Target,
     Vantage,
-    Verdict,
 )
+from mooring.diagnosis.verdict.types import Verdict
 from tests.unit.diagnosis.virtual import LoopClock, run_virtually
 
 HOST = "mail.example.com"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mooring.diagnosis.budget import LONGEST_S, REMEMBERED_S, Became, Books, Fact, Key, Spent
+from mooring.diagnosis.gentle.budget import LONGEST_S, REMEMBERED_S, Became, Books, Fact, Key, Spent
 from mooring.diagnosis.types import Observation
 from mooring.store import Connection, Database, in_batches
 

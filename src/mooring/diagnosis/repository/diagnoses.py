@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from mooring.diagnosis.records import Claim, Diagnosis, State, Told
-from mooring.diagnosis.types import Concluded, Evidence, Question, Verdict
+from mooring.diagnosis.asking.records import Claim, Diagnosis, State, Told
+from mooring.diagnosis.progress import Concluded
+from mooring.diagnosis.types import Evidence, Question
+from mooring.diagnosis.verdict.types import Verdict
 from mooring.store import Connection, Database, in_batches
 
 KEPT = timedelta(days=30)

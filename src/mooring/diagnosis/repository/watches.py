@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from mooring.diagnosis.types import Question
-from mooring.diagnosis.watch import Authentication, ServerWatch, WatchClaim
-from mooring.diagnosis.watchrules import Change, Standing
+from mooring.diagnosis.watches.rules import Change, Standing
+from mooring.diagnosis.watches.watch import Authentication, ServerWatch, WatchClaim
 from mooring.store import Connection, Database, in_batches
 
 KEPT = timedelta(days=30)

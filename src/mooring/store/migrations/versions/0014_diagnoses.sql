@@ -38,7 +38,7 @@ CREATE TABLE probe_counts (                           -- connections that probes
     host    text NOT NULL,
     tls     text NOT NULL,                            -- the mode that was asked for; '': found out
     login   bytea,                                    -- who would be logged in, as a keyed hash; null: nobody
-    became  text NOT NULL DEFAULT 'pending',          -- diagnosis/budget.py has them all
+    became  text NOT NULL DEFAULT 'pending',          -- diagnosis/gentle/budget.py has them all
     at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (server, id)
 );

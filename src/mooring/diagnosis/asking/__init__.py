@@ -1,0 +1,1 @@
+"""Asking for a diagnosis: questions, who carries them out, and how they are followed."""

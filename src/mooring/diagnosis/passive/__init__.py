@@ -1,0 +1,1 @@
+"""A verdict from what happened anyway: the article's tree over the ledger, without a probe."""

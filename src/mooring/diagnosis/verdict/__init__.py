@@ -1,0 +1,1 @@
+"""From evidence to a verdict, and to what is worth asking next: tables and arithmetic, without an effect."""

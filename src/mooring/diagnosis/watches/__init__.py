@@ -1,0 +1,1 @@
+"""Watches: a server is looked at until it lets our addresses in, and after."""
