@@ -77,6 +77,7 @@ class NetworkError(MooringError):
         route: how it was dialled (an ``egress.Route``), where it came to that.
         icmp: what answered the SYN instead of the server, where something did.
         retransmits: SYNs that were sent again.
+        local: the address and port that the SYNs left from, as far as the kernel told; "" otherwise.
     """
 
     phase: Phase = Phase.CONNECT
@@ -89,6 +90,7 @@ class NetworkError(MooringError):
         self.route: object | None = None
         self.icmp: IcmpMessage | None = None
         self.retransmits = 0
+        self.local = ""
 
 
 class NameNotFound(NetworkError):

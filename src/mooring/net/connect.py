@@ -83,14 +83,18 @@ async def connect(remote: Endpoint, *, local: IPAddress | None, timeout_s: float
         ConnectTimeout, ConnectionRefused, HostUnreachable: theirs, with the ICMP message that answered, if one did.
     """
     sock = _new_socket(socket.AF_INET6 if ":" in remote.host else socket.AF_INET)
+    left_from: list[Endpoint] = []
     try:
         _prepare(sock)
         if local is not None:
             _bind(sock, local)
+        # The kernel chooses the port when the SYN leaves, and forgets it when the connection fails.
+        asyncio.get_running_loop().call_soon(_note_local, sock, left_from)
         await _connect(sock, remote, local, timeout_s)
         if local is not None and ipaddress.ip_address(sock.getsockname()[0]) != local:
             raise SourceUnavailable(f"the connection did not leave from {local}", reason="unplumbed")
     except NetworkError as e:
+        e.local = str(left_from[0]) if left_from else ""
         _explain(e, sock, remote)
         sock.close()
         raise
@@ -193,6 +197,12 @@ async def _connect(sock: DialledSocket, remote: Endpoint, local: IPAddress | Non
                     f"this host has no route from {local or 'here'} to {remote.host}", reason="no_route"
                 ) from e
             raise
+
+
+def _note_local(sock: DialledSocket, noted: list[Endpoint]) -> None:
+    with contextlib.suppress(OSError):
+        host, port = sock.getsockname()[:2]
+        noted += [Endpoint(str(ipaddress.ip_address(host)), port)] if port else []
 
 
 def _explain(error: NetworkError, sock: DialledSocket, remote: Endpoint) -> None:

@@ -46,7 +46,7 @@ GREETINGS: list[tuple[str, str, Outcome]] = [
     ("postscreen", "421 4.3.2 All server ports are busy", LIMITED),
     ("postscreen", "521 5.7.1 Blocked by administrative rule", POLICY),
     # Exim
-    ("Exim", "554 SMTP synchronization error", POLICY),
+    ("Exim", "554 SMTP synchronization error", BROKEN),
     ("Exim", "550 Administrative prohibition", POLICY),
     ("Exim", "421 Too many concurrent SMTP connections; please try again later.", LIMITED),
     ("Exim, cPanel", '550-"JunkMail rejected - host [192.0.2.1]:1 is in an RBL: 192.0.2.1 listed at dnsbl"', LISTED),
@@ -66,7 +66,7 @@ GREETINGS: list[tuple[str, str, Outcome]] = [
     ("Google", ("550-5.7.1 Our system has detected that this message is likely suspicious due to the very low "
      "reputation of the sending IP address"), LISTED),
     ("Courier", "511 Connection refused: 192.0.2.1 is listed in sbl.spamhaus.org", LISTED),
-    ("Sendmail", "554 mail.example.com ESMTP not accepting messages", POLICY),
+    ("Sendmail", "554 mail.example.com ESMTP not accepting messages", BROKEN),
     ("Sendmail", "421 4.3.2 Connection rate limit exceeded.", LIMITED),
     ("qmail", "421 out of memory", BROKEN),
     ("Haraka", "550 Your address is not allowed to connect here", POLICY),
@@ -78,7 +78,7 @@ GREETINGS: list[tuple[str, str, Outcome]] = [
     ("Courier", "* BYE Maximum connection limit reached for this IP.", LIMITED),
     ("Cyrus", "* BYE Fatal error: can't open mailbox", BROKEN),
     ("Cyrus", "* BYE Too many open connections from your IP", LIMITED),
-    ("Exchange", "* BYE Connection is closed. 13", POLICY),
+    ("Exchange", "* BYE Connection is closed. 13", BROKEN),
     ("an administrator", "* BYE not from there", POLICY),
 ]  # fmt: skip
 

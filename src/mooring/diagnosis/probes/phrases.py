@@ -7,6 +7,9 @@ import re
 
 from mooring.diagnosis.types import Outcome
 
+HEARD_MAX = 1000
+"""Characters of a server's words in which a reason is looked for; what takes longer to say is a flood."""
+
 
 def _any(*phrases: str) -> re.Pattern[str]:
     return re.compile("|".join(phrases), re.IGNORECASE)
@@ -16,7 +19,7 @@ _LISTED = _any(
     r"spamhaus|spamcop|barracuda|\bsorbs\b|uceprotect|abuseat|\bpsbl\b|invaluement|mailspike|nixspam|spamrats|surriel",
     r"\b(?:sbl|xbl|pbl|cbl|rbl|dnsbl)\b|\bdnsbl\.",
     r"block[- ]?list|black[- ]?list",
-    r"blocked using \S+\.\S+|listed (?:in|at|by|on) (?!the allow|the white)\S+",
+    r"blocked using \S{1,80}\.|listed (?:in|at|by|on) (?!the allow|the white)\S+",
     r"banned sending ip|removal from this list|reputation",
 )
 """Names a block list, or the repute that lists make."""
@@ -31,11 +34,11 @@ _OWN_TROUBLE = _any(
 
 _LIMITED = _any(
     r"too many|too (?:fast|often|much|frequent)|\bbusy\b|4\.3\.2\b",
-    r"maximum (?:number of |allowed )?(?:\w+ )?(?:connections|logins|sessions)|concurren|simultaneous",
+    r"maximum (?:number of |allowed )?(?:\w{1,20} )?(?:connections|logins|sessions)|concurren|simultaneous",
     r"(?:rate|connection|session|login|daily|hourly)s?[- ](?:limit|count|rate)|limit (?:exceeded|reached)",
-    r"(?:connections?|rate) .{0,30}exceed|exceed\w* .{0,30}(?:limit|rate|connections)",
+    r"(?:connections?|rate) .{0,30}exceed|exceed\w{0,6} .{0,30}(?:limit|rate|connections)",
     r"throttl|unusual rate|slow down|gr[ea]y-?list|\bbanned\b|brute.?force",
-    r"temporar\w+ (?:\w+ )?(?:defer|block|bann|reject|denied|disabled|locked|suspend|rate)",
+    r"temporar\w{1,4} (?:\w{1,20} )?(?:defer|block|bann|reject|denied|disabled|locked|suspend|rate)",
     r"try(?:ing)? again (?:later|in)|retry (?:later|after|in)|come back later",
     r"\[(?:limit|throttled)\]|aadsts50053",
 )
@@ -44,7 +47,7 @@ _LIMITED = _any(
 _BY_ADDRESS = _any(
     r"client host|(?:your|client|source|remote|sending) (?:ip|host|address|network|country|location|region)\b",
     r"\bip(?:v[46])?[- ](?:address|range|is|not|block|restrict|rejected|filter)|from \[?\d+\.\d+\.\d+\.\d+",
-    r"not (?:allowed|permitted|authori[sz]ed|accepted) (?:to (?:connect|access|log ?in)|from|here)",
+    r"not from (?:t?here)|not (?:allowed|permitted|authori[sz]ed|accepted) (?:to (?:connect|access|log ?in)|from|here)",
     r"(?:white|allow)[- ]?list|conditional access|aadsts53\d{3}|did not meet the criteria|security polic|access polic",
     r"access rule|access (?:from|restrict|not allowed|is denied)|no access|geo-?(?:block|ip|location)|firewall",
     r"web browser|suspicious|unusual (?:sign|login|location|activity)|new location|cannot find your (?:reverse )?host",
@@ -63,40 +66,43 @@ _ABOUT_THE_MAIL = _any(
 
 
 def turned_away(said: str) -> Outcome:
-    """What words instead of a greeting mean. Who says no to a stranger, and not why, has a rule for it."""
-    for outcome, phrases in (
-        (Outcome.LISTED, _LISTED),
-        (Outcome.BROKEN, _OWN_TROUBLE),
-        (Outcome.LIMITED, _LIMITED),
-    ):
-        if phrases.search(said):
-            return outcome
-    return Outcome.POLICY
-
-
-def refused_login(said: str) -> Outcome | None:
-    """What a refused login says beyond a wrong password; None if nothing."""
-    for outcome, phrases in (
+    """What words instead of a greeting mean. Words that nobody knows may be trouble of the server's own."""
+    found = _first(
+        said,
         (Outcome.LISTED, _LISTED),
         (Outcome.BROKEN, _OWN_TROUBLE),
         (Outcome.LIMITED, _LIMITED),
         (Outcome.POLICY, _BY_ADDRESS),
-    ):
-        if phrases.search(said):
-            return outcome
-    return None
+        (Outcome.POLICY, _DENIED),
+    )
+    return found or Outcome.BROKEN
+
+
+def refused_login(said: str) -> Outcome | None:
+    """What a refused login says beyond a wrong password; None if nothing."""
+    return _first(
+        said,
+        (Outcome.LISTED, _LISTED),
+        (Outcome.BROKEN, _OWN_TROUBLE),
+        (Outcome.LIMITED, _LIMITED),
+        (Outcome.POLICY, _BY_ADDRESS),
+    )
 
 
 def refused_later(said: str) -> Outcome:
     """What a refusal after the login means, above all that of a recipient."""
-    for outcome, phrases in (
+    found = _first(
+        said,
         (Outcome.LISTED, _LISTED),
         (Outcome.LIMITED, _LIMITED),
         (Outcome.POLICY, _BY_ADDRESS),
         (Outcome.FAILED, _ABOUT_THE_MAIL),
         (Outcome.FAILED, _OWN_TROUBLE),
         (Outcome.POLICY, _DENIED),
-    ):
-        if phrases.search(said):
-            return outcome
-    return Outcome.FAILED
+    )
+    return found or Outcome.FAILED
+
+
+def _first(said: str, *known: tuple[Outcome, re.Pattern[str]]) -> Outcome | None:
+    heard = said[:HEARD_MAX]
+    return next((outcome for outcome, phrases in known if phrases.search(heard)), None)

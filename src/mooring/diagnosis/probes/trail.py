@@ -95,6 +95,7 @@ class Trail:
         self.detail = error.message
         if isinstance(error, NetworkError):
             self.icmp = error.icmp
+            self.local = self.local or error.local
             if self.stage is Stage.CONNECT:
                 self.retransmits = error.retransmits
             elif error.detail and error.detail not in error.message:

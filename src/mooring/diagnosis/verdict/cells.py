@@ -163,6 +163,7 @@ class Layout:
         self.question = evidence.question
         self._controls = {(c.source, c.family): c for c in _credible(evidence)}
         self._decided = tuple(o for o in evidence.observations if o.outcome not in UNDECIDED)
+        self._spoken_to = {(o.source, o.family) for o in self._decided if _speaks(o)}
         self._answered = {(o.source, o.family) for o in self._decided if is_answer(o)}
 
     def cells(self, target: Target) -> list[Cell]:
@@ -179,11 +180,14 @@ class Layout:
         at = [o for o in self._decided if o.host == target.host and o.address == address]
         usable = [o for o in at if not self.is_broken(o.source, o.family)]
         asked = (o for o in usable if not o.is_alternative and (o.service, o.port) == (target.service, target.port))
-        return Cell(self, target, address, tuple(asked), tuple(o for o in usable if o.is_alternative))
+        return Cell(self, target, address, _in_date(tuple(asked)), tuple(o for o in usable if o.is_alternative))
 
     def is_broken(self, source: str, family: int) -> bool:
-        """Whether this exit of ours fails whatever the server does. What the server answered to proves the contrary."""
-        if (source, family) in self._answered:
+        """Whether this exit of ours fails whatever the server does.
+
+        Words of the server prove the contrary; a reset, or a connection that says nothing, may be a box of our own.
+        """
+        if (source, family) in self._spoken_to:
             return False
         control = self._controls.get((source, family))
         if control is not None and control.works is not None:
@@ -210,6 +214,13 @@ class Layout:
         tried = {o.source for o in self.evidence.observations if o.vantage is vantage and o.family == family}
         return bool(tried) and all(self.is_broken(source, family) for source in tried)
 
+    def lacks_login(self, target: Target) -> bool:
+        """Whether this service was to be logged in to, and was not from both groups."""
+        if not (self.question.with_credentials and target.username):
+            return False
+        seen = logged_in(o for o in self._decided if (o.service, o.host) == (target.service, target.host))
+        return not {Vantage.DYNAMIC, Vantage.STATIC} <= {o.vantage for o in seen}
+
     def lives(self, host: str, *, but: tuple[Service, int] | None = None) -> list[Observation]:
         """What shows that the host is there: an answer of any of its ports, other than this one.
 
@@ -231,6 +242,22 @@ def is_theirs(observation: Observation) -> bool:
         return False
     prefix = 48 if observation.family == 6 else 24
     return ip_address(icmp.sender) in ip_network(f"{observation.address}/{prefix}", strict=False)
+
+
+def _speaks(observation: Observation) -> bool:
+    return bool(observation.said or {Stage.TLS, Stage.GREETING} & {*observation.passed})
+
+
+def _in_date(observations: tuple[Observation, ...]) -> tuple[Observation, ...]:
+    """Without what is remembered, where it contradicts what is seen now: the server has changed since."""
+    now = {(o.vantage, o.outcome in FILTERS) for o in observations if not o.remembered}
+    contradicted = any((o.vantage, o.outcome not in FILTERS) in now for o in observations if o.remembered)
+    return tuple(o for o in observations if not o.remembered) if contradicted else observations
+
+
+def proves_nothing(observation: Observation) -> bool:
+    """Whether nothing shows that the SYN left our own network: silence, or an ICMP message from somewhere else."""
+    return observation.outcome in UNANSWERED or (observation.icmp is not None and not is_theirs(observation))
 
 
 def is_statement(observation: Observation) -> bool:

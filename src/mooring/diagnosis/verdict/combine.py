@@ -11,6 +11,7 @@ from mooring.diagnosis.verdict.table import judge_cell
 from mooring.diagnosis.verdict.types import Code, Finding
 
 DEAD = frozenset({Code.SERVER_DOWN})
+_ON_SILENCE = frozenset({Code.SERVER_DOWN, Code.ALLOWLIST_MISSING})
 
 PRECEDENCE = (
     Code.FILTER_DISGUISED_AS_WRONG_PASSWORD,
@@ -72,12 +73,14 @@ def _of_service(layout: Layout, target: Target, by_address: Sequence[Finding]) -
     fine = [f for f in by_address if f.code is Code.NOT_NEEDED]
     dead = [f for f in by_address if f not in fine]
     good, bad = {_family(f) for f in fine}, {_family(f) for f in dead}
-    if fine and dead and good.isdisjoint(bad) and all(map(_answers_nobody, dead)):
+    proved = all(_is_proved(layout, family) for family in bad)
+    if fine and dead and good.isdisjoint(bad) and proved and all(map(_answers_nobody, dead)):
         proof = tuple(p for f in (*dead, *fine) for p in f.proof)
         families = {"dead": [f"IPv{n}" for n in sorted(bad)], "alive": [f"IPv{n}" for n in sorted(good)]}
         return Finding(Code.ADDRESS_FAMILY, 0.9, "families_disagree", target.service, "", proof, families)
     needed = [f for f in by_address if f.code is Code.NEEDED]
-    forgotten = [f for f in by_address if f.code in {Code.ALLOWLIST_MISSING, Code.SERVER_DOWN}]
+    forgotten = [f for f in by_address if f.code is Code.ALLOWLIST_MISSING or _is_silent(f)]
+    forgotten = [f for f in forgotten if _is_proved(layout, _family(f))]
     if needed and forgotten and {_family(f) for f in needed}.isdisjoint(map(_family, forgotten)):
         return _one_family_forgotten(layout, target, needed, forgotten)
     if fine and codes <= {Code.NOT_NEEDED, Code.NEEDED, Code.OWN_EXIT_BROKEN, *DEAD, Code.INCONCLUSIVE, Code.BANNED}:
@@ -153,7 +156,21 @@ def _answers_nobody(finding: Finding) -> bool:
     """Whether the address is silent to everybody, and nothing there says that it filters: the host lives elsewhere."""
     silent = finding.code is Code.ALLOWLIST_MISSING and "cause" not in finding.facts
     closed = finding.code is Code.WRONG_PORT and "servers" not in finding.facts
-    return silent or closed or finding.code in {*DEAD, Code.INCONCLUSIVE}
+    return silent or closed or finding.code in DEAD
+
+
+def _proved_anywhere(layout: Layout) -> bool:
+    return any(_is_proved(layout, family) for family in (4, 6))
+
+
+def _is_silent(finding: Finding) -> bool:
+    return finding.code is Code.SERVER_DOWN and finding.facts.get("cause") == [str(Outcome.SILENT)]
+
+
+def _is_proved(layout: Layout, family: int) -> bool:
+    """Whether one of our own exits is known to work in this family."""
+    own = (*layout.exits(Vantage.DYNAMIC, family), *layout.exits(Vantage.STATIC, family))
+    return any(layout.is_proved(way_out.source, family) for way_out in own)
 
 
 def _family(finding: Finding) -> int:
@@ -170,8 +187,13 @@ def _caveats(layout: Layout, whole: Finding, findings: Sequence[Finding]) -> lis
         found.append("no_dynamic_exits")
     if not any(e.vantage is Vantage.STATIC for e in evidence.exits):
         found.append("no_static_exits")
-    if whole.facts.get("unproved"):
+    if whole.facts.get("unproved") or (whole.code in _ON_SILENCE and not _proved_anywhere(layout)):
         found.append("exit_unproved")
+    found += [
+        name
+        for fact, name in (("alone", "one_dynamic_source"), ("blockable", "port_may_be_blocked_here"))
+        if whole.facts.get(fact)
+    ]
     if whole.code is Code.WRONG_CREDENTIALS:
         found.append("filter_may_look_like_this")
     if any(o.outcome is Outcome.SPARED for o in evidence.observations):

@@ -1,7 +1,7 @@
 """Rows of the table about what is wrong with the settings or the server, whoever asks. Each function is a row."""
 
 from mooring.diagnosis.types import Outcome, Service
-from mooring.diagnosis.verdict.cells import Cell, logged_in
+from mooring.diagnosis.verdict.cells import FILTERS, Cell, logged_in
 from mooring.diagnosis.verdict.rows import (
     found,
     is_mail_host,
@@ -60,7 +60,7 @@ def protocol_is_another(cell: Cell) -> Finding | None:
 def port_is_closed(cell: Cell) -> Finding | None:
     """wrong_port: the port is closed for D and S, while another mail port of the host answers both."""
     own = cell.own
-    if not own.all_are(Outcome.RESET) or not cell.static.seen:
+    if not own.all_are(Outcome.RESET) or not cell.static.seen or any(o.outcome not in FILTERS for o in cell.asked):
         return None
     working = what_works(cell)
     if not working and not is_mail_host(cell):

@@ -5,8 +5,17 @@ D: the dynamic addresses, S: the static ones. "Let in": the server spoke to us. 
 
 from math import comb
 
-from mooring.diagnosis.types import Outcome, Stage, Vantage
-from mooring.diagnosis.verdict.cells import SETTINGS, UNANSWERED, Cell, State, is_statement, logged_in
+from mooring.diagnosis.types import Depth, Outcome, Service, Stage, Vantage
+from mooring.diagnosis.verdict.cells import (
+    SETTINGS,
+    UNANSWERED,
+    Cell,
+    State,
+    is_statement,
+    is_theirs,
+    logged_in,
+    proves_nothing,
+)
 from mooring.diagnosis.verdict.odds import CALL
 from mooring.diagnosis.verdict.rows import (
     banned,
@@ -21,6 +30,9 @@ from mooring.diagnosis.verdict.rows import (
 )
 from mooring.diagnosis.verdict.types import Code, Finding
 
+DOUBTFUL = 0.9
+"""The most that is said of one dynamic address, which may be banned; and of silence at ports of sending, which
+networks like to block on their way out, for some addresses and not for others."""
 UNPROVED = 0.8
 """The most that is said where nothing proves that our own way out of the silent side works."""
 
@@ -30,9 +42,9 @@ def both_reach(cell: Cell) -> Finding | None:
     d, s = cell.dynamic, cell.static
     if not (d.reached and s.reached and d.all_are(Outcome.REACHED) and s.all_are(Outcome.REACHED)):
         return None
-    if cell.layout.question.with_credentials and logged_in(s.seen) and not logged_in(d.seen):
+    if cell.layout.lacks_login(cell.target):
         return None
-    confidence = 0.98 if cell.layout.question.with_credentials and logged_in(d.seen) else 0.95
+    confidence = 0.98 if logged_in(d.seen) else 0.95
     return found(both_reach, cell, Code.NOT_NEEDED, confidence, (*d.reached[:1], *s.reached[:1]))
 
 
@@ -68,8 +80,8 @@ def block_list_is_named(cell: Cell) -> Finding | None:
 
 def server_says_too_many(cell: Cell) -> Finding | None:
     """banned: the server says itself that it is too many, too fast, or for now."""
-    limited = cell.own.of(Outcome.LIMITED)
-    if not limited or len(limited) < len(cell.own.kept_out):
+    limited = [o for side in (cell.dynamic, cell.static) if not side.let_in for o in side.of(Outcome.LIMITED)]
+    if not limited:
         return None
     return banned(server_says_too_many, cell, limited, 0.85, cause=words_of(limited))
 
@@ -121,22 +133,24 @@ def dynamic_is_filtered(cell: Cell) -> Finding | None:
     confidence = chance(d.seen, s.seen)
     if confidence < CALL:
         return None
-    proved = [o for o in kept_out if o.outcome not in UNANSWERED or cell.layout.is_proved(o.source, o.family)]
-    facts = {"cause": words_of(kept_out), "unproved": [] if proved else sorted({o.source_address for o in kept_out})}
+    proved = [o for o in kept_out if not proves_nothing(o) or cell.layout.is_proved(o.source, o.family)]
+    alone = len(cell.layout.exits(Vantage.DYNAMIC, cell.family)) == 1
+    blockable = cell.target.service is Service.SMTP and d.all_are(Outcome.SILENT)
+    sure = min(confidence, DOUBTFUL if alone or blockable else 1.0, 1.0 if proved else UNPROVED)
     return found(
-        dynamic_is_filtered, cell, Code.NEEDED, confidence if proved else min(confidence, UNPROVED),
-        (*kept_out, *let_in), **facts,
+        dynamic_is_filtered, cell, Code.NEEDED, sure, (*kept_out, *let_in), cause=words_of(kept_out),
+        unproved=[] if proved else sorted({o.source_address for o in kept_out}),
+        alone=["yes"] if alone else [], blockable=["yes"] if blockable else [],
     )  # fmt: skip
 
 
 def recipient_is_filtered(cell: Cell) -> Finding | None:
     """needed, of SMTP: both log in, and D is refused at RCPT by policy while S is not."""
     s = [o for o in cell.static.reached if Stage.RECIPIENT in o.passed]
-    d = [o for o in cell.dynamic.seen if o.stage is Stage.RECIPIENT and o.outcome is not Outcome.REACHED]
+    d = [o for o in cell.dynamic.of(Outcome.POLICY) if o.stage is Stage.RECIPIENT]
     if not (s and d):
         return None
-    confidence = chance(d, s)
-    return found(recipient_is_filtered, cell, Code.NEEDED, max(confidence, 0.9), (*d, *s), cause=words_of(d))
+    return found(recipient_is_filtered, cell, Code.NEEDED, chance(d, s), (*d, *s), cause=words_of(d))
 
 
 def other_list_is_allowed(cell: Cell) -> Finding | None:
@@ -161,7 +175,7 @@ def nobody_is_let_in(cell: Cell) -> Finding | None:
     own = cell.own
     if not cell.static.seen or own.let_in:
         return None
-    statements = [o for o in own.seen if is_statement(o) or o.outcome is Outcome.REJECTED]
+    statements = [o for o in own.seen if is_statement(o) or (o.outcome is Outcome.REJECTED and is_theirs(o))]
     if statements:
         return list_missing(nobody_is_let_in, cell, 0.9, statements, cause=words_of(statements))
     if own.all_are(Outcome.RESET):
@@ -192,6 +206,9 @@ def both_get_through(cell: Cell) -> Finding | None:
     d, s = cell.dynamic, cell.static
     if not (d.reached and s.reached) or len(d.reached) < len(d.kept_out) or any(o.outcome in SETTINGS for o in s.seen):
         return None
+    deep = [o for o in d.seen if o.depth is Depth.FULL]
+    if cell.layout.lacks_login(cell.target) or (deep and not any(o.outcome is Outcome.REACHED for o in deep)):
+        return None
     filtered = chance(d.seen, s.seen)
     if filtered > 0.5:
         return None
@@ -209,10 +226,18 @@ def _other_group(cell: Cell, vantage: Vantage, code: Code) -> Finding | None:
     side = cell.side(vantage)
     if cell.own.let_in or not cell.own.seen or not side.let_in or side.kept_out:
         return None
+    others = {Vantage.OTHER_GENERATION, Vantage.OTHER_REGION} - {vantage}
+    if vantage is Vantage.OTHER_REGION_DYNAMIC:
+        others.discard(Vantage.OTHER_REGION)
+    if any(cell.side(other).let_in for other in others):
+        # Everybody but us gets in: no list of an administrator's looks like that.
+        return None
     elsewhere = cell.side(Vantage.OTHER_REGION).seen if vantage is Vantage.OTHER_REGION_DYNAMIC else ()
     confidence = chance(cell.own.seen, (*side.seen, *elsewhere))
     if confidence < CALL:
         return None
+    if not any(cell.layout.is_proved(o.source, o.family) for o in cell.own.seen):
+        confidence = min(confidence, UNPROVED)
     allowed = sorted({o.source_address for o in side.seen})
     environments = sorted({o.environment for o in side.seen})
     missing = [e.address for e in cell.layout.exits(Vantage.STATIC, cell.family)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mooring.diagnosis.types import Depth, Evidence, Exit, Observation, Outcome, Probe, Service, Target, Vantage
-from mooring.diagnosis.verdict.cells import FILTERS, SETTINGS, Cell, Layout, is_statement
+from mooring.diagnosis.verdict.cells import FILTERS, SETTINGS, Cell, Layout, is_statement, logged_in
 from mooring.diagnosis.verdict.odds import CALL, chance_of_filter
 from mooring.diagnosis.verdict.rows import RELAY_PORT
 from mooring.grants import TlsMode
@@ -62,6 +62,7 @@ class Plan:
     rounds: int = 0
     _widened: set[tuple[Service, int, str]] = field(default_factory=set[tuple[Service, int, str]])
     _asked: set[tuple[Service, int, str, Vantage]] = field(default_factory=set[tuple[Service, int, str, Vantage]])
+    _deep: dict[Service, set[str]] = field(default_factory=dict[Service, set[str]])
     _replaced: set[int] = field(default_factory=set[int])
     _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
@@ -103,6 +104,7 @@ class Plan:
                     self._widened.add(key)
                     probes += self._wider(layout, cell)
             probes += self._login_elsewhere(layout, target, cells)
+            probes += self._login_by_another(layout, target, cells)
         self.rounds += bool(probes)
         return probes
 
@@ -151,6 +153,18 @@ class Plan:
         self._logins_moved.add(target.service)
         exits = [layout.exits(v, cell.family)[:1] for v in _OWN]
         return [self._probe(e, target, cell.address, Depth.FULL) for found in exits for e in found]
+
+    def _login_by_another(self, layout: Layout, target: Target, cells: Sequence[Cell]) -> list[Probe]:
+        """The dynamic login by another exit: the first was broken, so the credential was shown by none."""
+        asked = self._deep.get(target.service, set())
+        if not layout.lacks_login(target) or not asked:
+            return []
+        for cell in cells:
+            exits = layout.exits(Vantage.DYNAMIC, cell.family)
+            usable = [e for e in exits if e.source not in asked and not layout.is_broken(e.source, cell.family)]
+            if logged_in(cell.static.seen) and usable and all(layout.is_broken(s, cell.family) for s in asked):
+                return [self._probe(usable[0], target, cell.address, Depth.FULL)]
+        return []
 
     def _wider(self, layout: Layout, cell: Cell) -> list[Probe]:
         """Every static source, more dynamic ones; where neither gets in the other lists and ports as well."""
@@ -253,6 +267,8 @@ class Plan:
         alternative: bool = False,
     ) -> Probe:
         self.planned += 1
+        if depth is Depth.FULL and way_out.vantage is Vantage.DYNAMIC:
+            self._deep.setdefault(target.service, set()).add(way_out.source)
         if not alternative:
             self._asked.add((target.service, target.port, address, way_out.vantage))
         delay_s = after_s + self.chance.uniform(0, SPREAD_S)

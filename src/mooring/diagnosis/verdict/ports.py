@@ -2,8 +2,7 @@
 
 import msgspec
 
-from mooring.diagnosis.types import Evidence, Observation, Target, Vantage
-from mooring.diagnosis.verdict.cells import FILTERS, UNDECIDED
+from mooring.diagnosis.types import Evidence, Observation, Outcome, Target, Vantage
 from mooring.diagnosis.verdict.rows import RELAY_PORT
 
 
@@ -35,4 +34,4 @@ def _served(evidence: Evidence, target: Target) -> Target:
 
 
 def _let_in(observation: Observation) -> bool:
-    return observation.outcome not in FILTERS | UNDECIDED and observation.port != RELAY_PORT
+    return observation.outcome in {Outcome.REACHED, Outcome.CERTIFICATE} and observation.port != RELAY_PORT
