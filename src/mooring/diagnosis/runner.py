@@ -8,6 +8,7 @@ from datetime import datetime
 from random import Random
 
 import msgspec
+import structlog
 
 from mooring.clock import Clock
 from mooring.diagnosis.interfaces import Budget, Memory, Prober, Tell
@@ -31,6 +32,9 @@ from mooring.diagnosis.verdict.plan import Plan, needing_control
 from mooring.diagnosis.verdict.ports import with_served_ports
 from mooring.diagnosis.verdict.types import Verdict
 from mooring.diagnosis.verdict.words import verdict_of
+from mooring.store import StoreUnavailable
+
+log = structlog.get_logger()
 
 PATIENCE_S = 2.5
 """Seconds after which a probe that has heard nothing counts as silent for what is asked next; it goes on waiting."""
@@ -157,7 +161,11 @@ class _Run:
         self._keep(observation)
         if observation.outcome is not Outcome.OURS:
             self._open_gate(probe, accepted=Stage.LOGIN in observation.passed)
-        await self.budget.remember(self.question, observation)
+        try:
+            await self.budget.remember(self.question, observation)
+        except StoreUnavailable as e:
+            # It stays counted as under way, which is more than it was.
+            log.warning("diagnosis.not_remembered", error=str(e))
 
     def _keep(self, observation: Observation) -> None:
         self.evidence = self.evidence.with_more(observations=(observation,))

@@ -118,6 +118,8 @@ class Target(msgspec.Struct, frozen=True):
         username: "" where no credentials are given.
         path: of CalDAV, where discovery starts; "" for the well-known place.
         is_usual_port: nobody named the port, so another usual one of the service is as good an answer.
+        is_confirmed: somebody named the host, or it is of the address's own domain, or a known provider's: else no
+            password is shown to it, since names that DNS alone leads to are anybody's.
     """
 
     service: Service
@@ -127,6 +129,7 @@ class Target(msgspec.Struct, frozen=True):
     username: str = ""
     path: str = ""
     is_usual_port: bool = False
+    is_confirmed: bool = True
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -154,7 +154,7 @@ async def opened_from(
 async def last_opened(
     db: Database, hosts: Sequence[str], *, application_id: str | None, since: timedelta
 ) -> list[LedgerEntry]:
-    """Of each source the latest connection to each of these hosts and ports that was opened.
+    """Of each source the latest connection to each of these hosts and ports that was opened, but for probes.
 
     Args:
         application_id: None for any.
@@ -162,7 +162,7 @@ async def last_opened(
     rows = await db.fetch(
         f"""SELECT DISTINCT ON (host, port, environment, source) {_ENTRY} FROM ledger
             WHERE host = ANY ($1) AND ($2::text IS NULL OR application_id = $2) AND at > now() - $3::interval
-              AND outcome = 'opened'
+              AND outcome = 'opened' AND traffic <> 'probe'
             ORDER BY host, port, environment, source, at DESC""",
         list(hosts), application_id, since,
     )  # fmt: skip

@@ -116,6 +116,8 @@ class Detection:
         return self._knocks.take(guesses.owner_of(host), self._clock.monotonic()) == 0
 
     def _remember(self, key: tuple[str, str], answer: Detected) -> None:
+        if _names_a_user(answer):
+            return
         lasts_s = FOUND_S if answer.provider is not None else NOT_FOUND_S
         self._remembered[key] = _Remembered(answer.of(""), self._clock.monotonic() + lasts_s)
         self._remembered.move_to_end(key)
@@ -141,6 +143,12 @@ def _environment(application: Application) -> EnvironmentName:
         placement=application.placement,
     )
     return application.environment(kind)
+
+
+def _names_a_user(answer: Detected) -> bool:
+    """Whether something in it was made for this address, and is nobody else's to see."""
+    local_part = answer.email.rpartition("@")[0].lower()
+    return any(local_part in f"{p.host}{p.path}".lower() for p in answer.servers)
 
 
 def _concluded(email: str, search: Search) -> Detected:

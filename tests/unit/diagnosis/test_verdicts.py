@@ -6,10 +6,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from mooring.diagnosis.types import Earlier, Icmp, Outcome, Question, Service, Stage, Vantage
+from mooring.diagnosis.types import Control, Earlier, Exit, Icmp, Outcome, Probe, Question, Service, Stage, Vantage
 from mooring.diagnosis.verdict.types import Code
 from tests.unit.diagnosis.virtual import START
-from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, World, exits_of, keeps_out, port, question
+from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, Meeting, World, exits_of, keeps_out, port, question
 
 D, S = Vantage.DYNAMIC, Vantage.STATIC
 V2, EU, EU_D = Vantage.OTHER_GENERATION, Vantage.OTHER_REGION, Vantage.OTHER_REGION_DYNAMIC
@@ -126,3 +126,79 @@ def test_a_wrong_password_is_shown_once() -> None:
     _, verdict = world.diagnose(BOTH, exits_of())
     assert verdict.code is Code.WRONG_CREDENTIALS
     assert len(world.shown) == 1
+
+
+GATEWAY = Icmp(3, 13, "10.0.0.1")
+BROKEN = frozenset({"v3-us-dynamic-4-10", "v3-us-dynamic-4-11"})
+NEEDED = {Code.NEEDED, Code.NEEDED_FOR_SENDING_ONLY}
+
+
+@pytest.mark.parametrize("how", [Outcome.RESET, Outcome.CLOSED, Outcome.MUTE])
+def test_what_a_box_of_ours_answers_does_not_overrule_a_control(how: Outcome) -> None:
+    class Boxed(World):
+        async def control(self, question: Question, way_out: Exit, family: int) -> Control:
+            works = way_out.source not in BROKEN
+            return Control(way_out.source, way_out.address, family, works, "target", "control.example.net:443")
+
+    stage = Stage.CONNECT if how is Outcome.RESET else Stage.GREETING
+    _, verdict = Boxed([keeps_out(D, how=how, stage=stage)]).diagnose(BOTH, exits_of())
+    assert verdict.code is Code.OWN_EXIT_BROKEN
+
+
+def test_our_own_gateway_is_no_proof() -> None:
+    world = World([keeps_out(D, how=Outcome.PROHIBITED, icmp=GATEWAY)], has_control=False)
+    _, verdict = world.diagnose(BOTH, exits_of())
+    assert verdict.confidence <= 0.8
+    _, verdict = World([keeps_out(*EVERYBODY, how=Outcome.REJECTED, icmp=GATEWAY)]).diagnose(BOTH, exits_of())
+    assert verdict.code is not Code.ALLOWLIST_MISSING
+
+
+@pytest.mark.parametrize("how", [Outcome.LIMITED, Outcome.BROKEN, Outcome.FAILED])
+def test_a_greylisted_recipient_is_no_filter(how: Outcome) -> None:
+    world = World([keeps_out(D, how=how, ports=[465], stage=Stage.RECIPIENT, said="450 4.2.0 greylisted")])
+    _, verdict = world.diagnose(BOTH, exits_of())
+    assert verdict.code not in NEEDED
+
+
+def test_who_was_told_too_many_and_is_dropped_is_banned() -> None:
+    met: list[int] = []
+
+    def rule(probe: Probe, now: float) -> Meeting | None:
+        if probe.exit.vantage is not D:
+            return None
+        met.append(probe.id)
+        first = probe.id == met[0]
+        return Meeting(Outcome.LIMITED, Stage.GREETING, "421 too many") if first else Meeting(Outcome.SILENT)
+
+    _, verdict = World([rule]).diagnose(question(), exits_of())
+    assert verdict.code is Code.BANNED
+
+
+def test_everybody_but_us_is_no_list() -> None:
+    _, verdict = World([keeps_out(D, S)]).diagnose(question(), exits_of())
+    assert verdict.code not in {Code.ALLOWLIST_OUTDATED, Code.WRONG_REGION, Code.GEOGRAPHIC}
+
+
+def test_one_dynamic_address_may_be_banned() -> None:
+    _, verdict = World([keeps_out(D)]).diagnose(question(), exits_of(dynamic=1))
+    assert (verdict.code, verdict.confidence) == (Code.NEEDED, 0.9)
+    assert any("one dynamic address" in caveat for caveat in verdict.caveats)
+
+
+def test_a_family_that_nobody_of_ours_looked_at_is_not_dead() -> None:
+    exits = exits_of() + tuple(e for e in exits_of(family=6) if e.vantage is S)
+    _, verdict = World(addresses=(ADDRESS6, ADDRESS)).diagnose(question(), exits)
+    assert verdict.code is Code.NOT_NEEDED
+
+
+def test_where_the_dynamic_login_is_cut_off_nobody_says_not_needed() -> None:
+    _, verdict = World([keeps_out(D, how=Outcome.BROKEN, stage=Stage.LOGIN)]).diagnose(BOTH, exits_of())
+    assert verdict.code is not Code.NOT_NEEDED
+
+
+def test_no_password_is_shown_to_a_host_that_only_dns_names() -> None:
+    targets = tuple(msgspec.structs.replace(target, is_confirmed=False) for target in BOTH.targets)
+    world = World()
+    _, verdict = world.diagnose(msgspec.structs.replace(BOTH, targets=targets), exits_of())
+    assert (verdict.code, world.shown) == (Code.NOT_NEEDED, [])
+    assert any("No password was shown" in caveat for caveat in verdict.caveats)

@@ -154,7 +154,7 @@ class Carrying:
         finding = asyncio.create_task(self._find_out(claim, scribe.tell))
         try:
             await asyncio.wait({writing, finding}, return_when=asyncio.FIRST_COMPLETED)
-            if writing.done():
+            if writing.done() and isinstance(writing.exception(), LostOwnership):
                 return  # it is somebody else's now
         except asyncio.CancelledError:
             if also is None:
@@ -164,17 +164,27 @@ class Carrying:
             raise
         finally:
             await _end(writing, finding)
-        match finding.exception():
+        match _failure(writing) or _failure(finding):
             case None:
                 evidence, verdict = finding.result()
-                await scribe.conclude(evidence=evidence, verdict=verdict)
+                await self._conclude(scribe, claim, evidence, verdict)
             case MooringError() as e:
                 await scribe.conclude(error=_error(type(e).__name__, f"{e.message} {e.hint}".strip()))
             case TimeoutError():
                 await scribe.conclude(error=_error("timeout", f"There was no verdict within {LONGEST_S:.0f} seconds."))
             case defect:
                 log.error("diagnosis.defect", diagnosis=claim.id, exc_info=defect)
+                scribe.forget()
                 await scribe.conclude(error=_error("internal", "Something went wrong on our side; it is in the log."))
+
+    async def _conclude(self, scribe: Scribe, claim: Claim, evidence: Evidence, verdict: Verdict) -> None:
+        try:
+            await scribe.conclude(evidence=evidence, verdict=verdict)
+        except Exception as defect:
+            # What cannot be written down must not keep its passwords, nor be begun anew for ever.
+            log.exception("diagnosis.defect", diagnosis=claim.id, exc_info=defect)
+            scribe.forget()
+            await scribe.conclude(error=_error("internal", "Something went wrong on our side; it is in the log."))
 
     async def _find_out(self, claim: Claim, tell: Tell) -> tuple[Evidence, Verdict]:
         async with asyncio.timeout(LONGEST_S):
@@ -216,6 +226,11 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _failure(task: asyncio.Task[Any]) -> BaseException | None:
+    """What a task failed with; None where it did not, or was ended."""
+    return task.exception() if task.done() and not task.cancelled() else None
 
 
 def _error(kind: str, message: str) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from mooring.applications import Applications
 from mooring.config import EnvironmentName, Generation, Kind
-from mooring.diagnosis.asking.guessing import Detect
+from mooring.diagnosis.asking.guessing import Detect, domain_of
+from mooring.diagnosis.asking.question import PORTS
 from mooring.diagnosis.types import Question, Service, Target
 from mooring.errors import MooringError
-from mooring.providers import Detected, Detection
+from mooring.grants import mail_domain
+from mooring.providers import Detected, Detection, Origin, Proposal
 
 
 def detecting(detection: Detection, applications: Applications, otherwise: Detect) -> Detect:
@@ -41,7 +43,15 @@ def _targets(detected: Detected) -> list[Target]:
     """The servers, the best of each service in front; of Exchange's own protocol nothing is asked."""
     services = {str(service): service for service in Service}
     return [
-        Target(services[p.service], p.host, p.port, p.tls, p.login_of(detected.email), p.path)
+        Target(
+            services[p.service], p.host, p.port, p.tls, p.login_of(detected.email), p.path,
+            is_confirmed=_is_confirmed(p, detected.email),
+        )
         for p in detected.servers
-        if p.service in services
-    ]
+        if p.service in services and p.port in PORTS[services[p.service]]
+    ]  # fmt: skip
+
+
+def _is_confirmed(proposal: Proposal, email: str) -> bool:
+    own = mail_domain(proposal.host) == mail_domain(domain_of(email))
+    return own or proposal.origin in {Origin.TABLE, Origin.MX}

@@ -245,7 +245,7 @@ class Diagnoses:
         for target in doubtful:
             lookup = await self._look_up(question, target.host, target.port)
             addresses = [ip_address(address) for address in lookup.addresses]
-            if not all(any(address in network for network in policy.allow) for address in addresses):
+            if not addresses or not all(any(address in network for network in policy.allow) for address in addresses):
                 raise unusual_port(target)
 
     def _require_pool(self, asker: Asker) -> None:

@@ -71,6 +71,10 @@ class Scribe:
             del self._pending[: len(batch)]
             self._followers.stir(self._claim.id)
 
+    def forget(self) -> None:
+        """Leave out what is not written yet: it may be what cannot be."""
+        self._pending.clear()
+
     async def conclude(
         self,
         *,

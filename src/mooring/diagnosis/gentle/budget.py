@@ -337,8 +337,7 @@ def _about_login(service: str, login: bytes, books: Books, services: Sequence[st
         if spent.became is Became.REFUSED:
             refused.append(spent.key.service)
     if refused.count(service) >= REFUSED.most or len(refused) >= REFUSED_USER.most:
-        why = "logins of this user were refused more than once in 15 minutes, and another could lock the account"
-        return Decision(Choice.SPARE, f"Not asked: {why}.")
+        return Decision(Choice.SPARE, "Not asked: another login of this user just now could lock the account.")
     if not refused and any(spent.became is Became.LOGGED_IN for spent in mine):
         return Decision(Choice.GO)
     under_way = {s.key.service for s in mine if _is_under_way(s)}
@@ -348,7 +347,7 @@ def _about_login(service: str, login: bytes, books: Books, services: Sequence[st
         return Decision(Choice.GO)
     if may_wait and under_way:
         return Decision(Choice.WAIT)
-    return Decision(Choice.SPARE, "Not asked: if this login is refused as well, the account could be locked.")
+    return Decision(Choice.SPARE, "Not asked: another login of this user just now could lock the account.")
 
 
 def _services_by_login(wishes: Sequence[Wish]) -> Mapping[bytes, Sequence[str]]:

@@ -8,6 +8,7 @@ from mooring.diagnosis.probes.errors import SpeaksOtherwise
 from mooring.diagnosis.probes.walk import MOST_BYTES, Walk
 from mooring.diagnosis.types import Stage, Target
 from mooring.egress import DialledStream, http_over
+from mooring.errors import TargetNotAllowed
 from mooring.grants import TlsMode
 from mooring.protocols.caldav import Answer, CalDavClient, Visitor
 
@@ -97,6 +98,8 @@ class _Streams:
     async def _open(self, host: str, port: int) -> DialledStream:
         walk = self._walk
         if (host.strip("[]").lower(), port) != (walk.target.host, walk.target.port):
+            if port not in {443, 8443, walk.target.port}:
+                raise TargetNotAllowed(f"{walk.target.host} points to port {port}, which is none of calendars")
             return await walk.dial_elsewhere(host.strip("[]"), port)
         stream, self._first = self._first, None
         return stream or await walk.dial_again()

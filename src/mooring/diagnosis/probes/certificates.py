@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mooring.diagnosis.types import Certificate
 from mooring.grants import cleaned
 
-MOST_NAMES = 100
+MOST_NAMES = 20
 """Of one certificate that are kept."""
-MOST_CHARACTERS = 256
+MOST_CHARACTERS = 253
 """Of one name."""
 
 

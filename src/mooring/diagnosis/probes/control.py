@@ -105,9 +105,7 @@ class Controls:
             return _control(way_out, family, None, detail=e.message)
         if at is None:
             return _control(way_out, family, None)
-        return _control(
-            way_out, family, True, how="ledger", detail=f"It opened a connection elsewhere at {at:%H:%M} UTC."
-        )
+        return _control(way_out, family, True, how="ledger", detail="It opened a connection elsewhere a while ago.")
 
 
 def _control(

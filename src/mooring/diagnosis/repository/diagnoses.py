@@ -14,6 +14,10 @@ from mooring.store import Connection, Database, in_batches
 
 KEPT = timedelta(days=30)
 """How long a diagnosis can be read."""
+RUNS = 3
+"""Times that one is begun: what has ended so many processes would end the next one as well."""
+WAITED = timedelta(minutes=15)
+"""How long one waits for a process that can answer it, such as for a region that none serves."""
 
 _SHORT = """id, coalesce(application_id, '') AS application_id, coalesce(grant_id, '') AS grant_id, by, state, question,
 verdict, error, run, created_at, started_at, ended_at"""
@@ -94,17 +98,27 @@ async def newest(
     return [_diagnosis(row) for row in rows]
 
 
+_FREE = """state IN ('queued', 'running') AND scope = ANY ($2) AND run < $4 AND (holder IS NULL OR NOT EXISTS
+    (SELECT FROM holders h WHERE h.id = d.holder AND h.expires_at > now()))"""
+
+
 async def claim(db: Database, holder: str, scopes: Sequence[str], limit: int) -> list[Claim]:
-    """Take the oldest that nobody carries out, or whose holder has died; each begins, or begins anew."""
+    """Take some that nobody carries out, or whose holder has died; each begins, or begins anew.
+
+    Applications by turns, and of each the oldest: who asks two hundred things at once holds up nobody else.
+    """
     async with db.transaction() as tx:
         return await _take(
             tx,
-            """SELECT id FROM diagnoses d
-               WHERE state IN ('queued', 'running') AND scope = ANY ($2)
-                 AND (holder IS NULL OR NOT EXISTS
-                      (SELECT FROM holders h WHERE h.id = d.holder AND h.expires_at > now()))
-               ORDER BY created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED""",
-            holder, list(scopes), limit,
+            f"""SELECT id FROM diagnoses d WHERE {_FREE} AND id IN (
+                   SELECT id FROM (
+                       SELECT id, created_at, row_number() OVER (PARTITION BY application_id ORDER BY created_at, id)
+                              + (SELECT count(*) FROM diagnoses r
+                                 WHERE r.application_id = d.application_id AND r.state = 'running') AS turn
+                       FROM diagnoses d WHERE {_FREE}) waiting
+                   ORDER BY turn, created_at, id LIMIT $3)
+               FOR UPDATE SKIP LOCKED""",
+            holder, list(scopes), limit, RUNS,
         )  # fmt: skip
 
 
@@ -202,7 +216,17 @@ async def told_after(db: Database, diagnosis_id: str, number: int, *, limit: int
 
 
 async def forget_diagnoses(db: Database) -> int:
-    """Delete those that are older than ``KEPT``; returns how many."""
+    """End those that nobody will, and delete those that are older than ``KEPT``; returns how many were deleted.
+
+    The passwords of what has ended are erased.
+    """
+    await db.execute(
+        """UPDATE diagnoses d SET state = 'failed', secrets = NULL, holder = NULL, ended_at = now(), error = $3
+           WHERE state IN ('queued', 'running') AND (run >= $1 OR created_at < now() - $2::interval)
+             AND (holder IS NULL OR NOT EXISTS
+                  (SELECT FROM holders h WHERE h.id = d.holder AND h.expires_at > now()))""",
+        RUNS, WAITED, {"type": "not_carried_out", "message": "No process could carry it out. Ask again."},
+    )  # fmt: skip
     return await in_batches(
         db,
         """WITH old AS MATERIALIZED (

@@ -216,7 +216,7 @@ class Layout:
 
     def lacks_login(self, target: Target) -> bool:
         """Whether this service was to be logged in to, and was not from both groups."""
-        if not (self.question.with_credentials and target.username):
+        if not (self.question.with_credentials and target.username and target.is_confirmed):
             return False
         seen = logged_in(o for o in self._decided if (o.service, o.host) == (target.service, target.host))
         return not {Vantage.DYNAMIC, Vantage.STATIC} <= {o.vantage for o in seen}
@@ -281,7 +281,7 @@ def logged_in(observations: Iterable[Observation]) -> list[Observation]:
 
 def _credible(evidence: Evidence) -> Iterator[Control]:
     """The controls that say something: a target that fails for everybody, while exits of ours work, is itself down."""
-    answered = {o.source for o in evidence.observations if o.outcome not in UNDECIDED | UNANSWERED}
+    answered = {o.source for o in evidence.observations if o.outcome not in UNDECIDED and _speaks(o)}
     asked = [c for c in evidence.controls if c.how == "target"]
     for control in evidence.controls:
         if control.how == "target" and control.works is False:

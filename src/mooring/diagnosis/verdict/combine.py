@@ -116,7 +116,9 @@ def _unreached(layout: Layout, target: Target) -> Finding:
         case "resolver" | "busy":
             return Finding(Code.INCONCLUSIVE, 0.5, "no_resolver", target.service, facts=detail)
         case _:
-            return Finding(Code.OWN_EXIT_BROKEN, 0.9, "no_exit", target.service, facts=detail)
+            lacking = sorted({"IPv6" if ":" in address else "IPv4" for address in (lookup.addresses if lookup else ())})
+            facts = {**detail, "exits": [f"it has only {' and '.join(lacking)} addresses, and none of ours is"]}
+            return Finding(Code.OWN_EXIT_BROKEN, 0.9, "no_exit", target.service, facts=facts)
 
 
 def _of_all(services: Sequence[Finding]) -> Finding:
@@ -159,6 +161,15 @@ def _answers_nobody(finding: Finding) -> bool:
     return silent or closed or finding.code in DEAD
 
 
+def _certificates_differ(evidence: Evidence) -> bool:
+    """Whether one and the same port showed different keys to different addresses of ours."""
+    shown: dict[tuple[str, int, str], set[str]] = {}
+    for o in evidence.observations:
+        if o.certificate is not None:
+            shown.setdefault((o.address, o.port, o.host), set()).add(o.certificate.spki)
+    return any(len(keys) > 1 for keys in shown.values())
+
+
 def _proved_anywhere(layout: Layout) -> bool:
     return any(_is_proved(layout, family) for family in (4, 6))
 
@@ -183,6 +194,8 @@ def _caveats(layout: Layout, whole: Finding, findings: Sequence[Finding]) -> lis
     found: list[str] = []
     if not evidence.question.with_credentials and whole.code in {Code.NOT_NEEDED, Code.NEEDED}:
         found.append("no_credentials")
+    if evidence.question.with_credentials and not all(t.is_confirmed for t in evidence.question.targets):
+        found.append("not_confirmed")
     if not any(e.vantage is Vantage.DYNAMIC for e in evidence.exits):
         found.append("no_dynamic_exits")
     if not any(e.vantage is Vantage.STATIC for e in evidence.exits):
@@ -200,6 +213,8 @@ def _caveats(layout: Layout, whole: Finding, findings: Sequence[Finding]) -> lis
         found.append("spared")
     if any(f.code is Code.OWN_EXIT_BROKEN for f in findings) and whole.code is not Code.OWN_EXIT_BROKEN:
         found.append("one_exit_broken")
+    if _certificates_differ(evidence):
+        found.append("certificates_differ")
     dead = {f.address for f in findings if f.code in DEAD}
     if dead and whole.code is not Code.SERVER_DOWN:
         found.append("some_addresses_dead")

@@ -72,7 +72,7 @@ class Plan:
         self.rounds = 1
         probes: list[Probe] = []
         for target in evidence.question.targets:
-            depth = Depth.FULL if evidence.question.with_credentials else Depth.GREETING
+            depth = _depth(evidence, target)
             for address, dynamic, static in _pairs(evidence, target):
                 base = self.chance.uniform(0, SPREAD_S)
                 pair = [self._probe(e, target, address, depth, base) for e in (dynamic, static) if e]
@@ -115,7 +115,7 @@ class Plan:
         unseen = [v for v in _OWN if v not in asked and cell.layout.exits(v, cell.family)]
         if not unseen:
             return []
-        depth = Depth.FULL if cell.layout.question.with_credentials else Depth.GREETING
+        depth = _depth(cell.layout.evidence, target)
         vantages = _OWN if depth is Depth.FULL else unseen
         return [
             self._probe(e, cell.target, cell.address, depth)
@@ -142,7 +142,7 @@ class Plan:
 
     def _login_elsewhere(self, layout: Layout, target: Target, cells: Sequence[Cell]) -> list[Probe]:
         """The pair that logs in, at another address: the first one was dead, and no credential was shown there."""
-        if not layout.question.with_credentials or target.service in self._logins_moved:
+        if _depth(layout.evidence, target) is not Depth.FULL or target.service in self._logins_moved:
             return []
         full = [o for c in cells for o in c.static.seen if o.depth is Depth.FULL]
         if not full or any(o.outcome not in FILTERS or o.passed for o in full):
@@ -275,6 +275,10 @@ class Plan:
         return Probe(self.planned, way_out, target, address, depth, delay_s, alternative)
 
 
+def _depth(evidence: Evidence, target: Target) -> Depth:
+    return Depth.FULL if evidence.question.with_credentials and target.is_confirmed else Depth.GREETING
+
+
 def _spread(exits: Sequence[Exit], turn: int) -> list[Exit]:
     """One of them, another for each turn: a source has few connections with one server at a time."""
     return [exits[turn % len(exits)]] if exits else []
@@ -341,12 +345,17 @@ def _mode_of(target: Target) -> TlsMode:
 
 
 def needing_control(evidence: Evidence) -> list[tuple[Exit, int]]:
-    """Exits that something was silent to, or that failed themselves, and that nobody has looked at yet."""
+    """Exits that something was silent to, or that failed themselves, and that nobody has looked at yet.
+
+    Beside them one of each group that the server let in: a control target that fails for that one, too, is itself down.
+    """
     known = {(c.source, c.family) for c in evidence.controls}
     by_name = {e.source: e for e in evidence.exits}
-    doubtful = {
-        (o.source, o.family): by_name[o.source]
-        for o in evidence.observations
-        if o.outcome in FILTERS | {Outcome.OURS} and o.source in by_name
-    }
-    return [(way_out, family) for (source, family), way_out in doubtful.items() if (source, family) not in known]
+    seen = [o for o in evidence.observations if o.source in by_name]
+    wanted = {(o.source, o.family): by_name[o.source] for o in seen if o.outcome in FILTERS | {Outcome.OURS}}
+    families = {family for _, family in wanted}
+    for vantage in _OWN:
+        for family in families:
+            fine = (o for o in seen if (o.vantage, o.family, o.outcome) == (vantage, family, Outcome.REACHED))
+            wanted |= {(o.source, family): by_name[o.source] for o in list(fine)[:1]}
+    return [(way_out, family) for (source, family), way_out in wanted.items() if (source, family) not in known]

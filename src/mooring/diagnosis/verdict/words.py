@@ -53,6 +53,7 @@ def _facts(evidence: Evidence, finding: Finding) -> dict[str, str]:
         "port": ", ".join(str(t.port) for t in about),
         "ports": ", ".join(dict.fromkeys(f"{t.host}:{t.port}" for t in question.targets)),
         "static": ", ".join(dict.fromkeys(e.address for e in static)),
+        "let_in": ", ".join(_let_in(evidence, finding)),
         "environment": static[0].environment if static else "",
         "region": question.region,
         "list_url": f"/allowlist/{question.generation}/{question.region}.txt",
@@ -60,6 +61,12 @@ def _facts(evidence: Evidence, finding: Finding) -> dict[str, str]:
         "closed": ", ".join(finding.facts.get("closed_services", finding.facts.get("closed_ports", ()))),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _let_in(evidence: Evidence, finding: Finding) -> list[str]:
+    """The static addresses that got in, in what proves the finding."""
+    proving = (o for o in evidence.observations if o.probe in finding.proof and o.vantage is Vantage.STATIC)
+    return list(dict.fromkeys(o.source_address for o in proving))
 
 
 def _filled(sentences: Iterable[str | list[str]], facts: Mapping[str, str]) -> list[str]:
