@@ -19,6 +19,12 @@ url = "embedded:./data"            # or postgresql://user:pass@host/db
 # "socks5://user:pass@gateway:1080" or "http://gateway:3128" leaves by a proxy.
 """
 
+_TAIL = """
+# A host that answers everybody lets a diagnosis tell a server that filters from an exit of ours that is broken.
+# [diagnosis]
+# control_targets = ["mail.example.com:993"]
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -59,6 +65,7 @@ def starter_toml(host: Host) -> str:
             "\n# An address above is private: put the one that the outside sees into `address`,\n"
             '# and keep the private one as via = "bind:…". `mooring egress check` compares the two.\n'
         )
+    parts.append(_TAIL)
     return "".join(parts)
 
 
