@@ -84,10 +84,12 @@ class World:
     round_trip_s: float = 0.02
     probes: list[Probe] = field(default_factory=list[Probe])
     shown: list[tuple[str, Service]] = field(default_factory=list[tuple[str, Service]])
+    deep: set[int] = field(default_factory=set[int])
 
     def diagnose(self, question: Question, exits: Sequence[Exit]) -> tuple[Evidence, Verdict]:
         """The whole diagnosis, in virtual time."""
         told: list[Progress] = []
+        self.deep.clear()
         runner = Runner(self, self, self, lambda _: exits, LoopClock(), chance=self.chance)
         secrets = Secrets({t.service: PASSWORD for t in question.targets} if question.with_credentials else {})
         return run_virtually(runner.run(question, secrets, told.append))
@@ -109,11 +111,13 @@ class World:
                 if not await may_login():
                     break
                 self.shown.append((probe.exit.address, probe.target.service))
+                self.deep.add(probe.id)
             tell(Passed(probe.id, Step(stage, 20.0)))
         else:
             if meeting.stage is Stage.LOGIN:
                 if await may_login():
                     self.shown.append((probe.exit.address, probe.target.service))
+                    self.deep.add(probe.id)
                 else:
                     meeting = Meeting(Outcome.REACHED, Stage.CAPABILITY)
         steps = tuple(Step(s, 20.0) for s in passed if s is not Stage.LOGIN or self._was_shown(probe))
@@ -122,7 +126,7 @@ class World:
         return Observation(
             probe.id, at, probe.exit.vantage, probe.exit.environment, probe.exit.source, probe.exit.address,
             probe.target.service, probe.target.host, probe.target.port, probe.address, meeting.outcome, meeting.stage,
-            probe.depth, steps, (began.monotonic() - started) * 1000, said=meeting.said, spoken=meeting.spoken,
+            self._depth(probe), steps, (began.monotonic() - started) * 1000, said=meeting.said, spoken=meeting.spoken,
             icmp=meeting.icmp, is_alternative=probe.is_alternative,
         )  # fmt: skip
 
@@ -143,6 +147,10 @@ class World:
 
     async def earlier_connections(self, question: Question) -> tuple[Earlier, ...]:
         return self.earlier
+
+    def _depth(self, probe: Probe) -> Depth:
+        """How far it really went: whether it showed credentials."""
+        return Depth.FULL if probe.id in self.deep else Depth.GREETING
 
     def _was_shown(self, probe: Probe) -> bool:
         return (probe.exit.address, probe.target.service) in self.shown

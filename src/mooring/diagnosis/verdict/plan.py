@@ -63,6 +63,7 @@ class Plan:
     _widened: set[tuple[Service, int, str]] = field(default_factory=set[tuple[Service, int, str]])
     _asked: set[tuple[Service, int, str, Vantage]] = field(default_factory=set[tuple[Service, int, str, Vantage]])
     _deep: dict[Service, set[str]] = field(default_factory=dict[Service, set[str]])
+    _depths: dict[int, Depth] = field(default_factory=dict[int, Depth])
     _replaced: set[int] = field(default_factory=set[int])
     _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
@@ -137,14 +138,14 @@ class Plan:
             way_out = next((e for e in others if (e.source, o.service, o.port, o.address) not in tried), None)
             if way_out is not None:
                 tried.add((way_out.source, o.service, o.port, o.address))
-                probes.append(self._probe(way_out, target, o.address, o.depth))
+                probes.append(self._probe(way_out, target, o.address, self._depths.get(o.probe, Depth.GREETING)))
         return probes
 
     def _login_elsewhere(self, layout: Layout, target: Target, cells: Sequence[Cell]) -> list[Probe]:
         """The pair that logs in, at another address: the first one was dead, and no credential was shown there."""
         if _depth(layout.evidence, target) is not Depth.FULL or target.service in self._logins_moved:
             return []
-        full = [o for c in cells for o in c.static.seen if o.depth is Depth.FULL]
+        full = [o for c in cells for o in c.static.seen if self._depths.get(o.probe) is Depth.FULL]
         if not full or any(o.outcome not in FILTERS or o.passed for o in full):
             return []
         cell = next((c for c in cells if c.static.let_in), None)
@@ -267,6 +268,7 @@ class Plan:
         alternative: bool = False,
     ) -> Probe:
         self.planned += 1
+        self._depths[self.planned] = depth
         if depth is Depth.FULL and way_out.vantage is Vantage.DYNAMIC:
             self._deep.setdefault(target.service, set()).add(way_out.source)
         if not alternative:
