@@ -287,7 +287,8 @@ def _diagnoses(
     def exits(question: Question) -> Sequence[Exit]:
         return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)
 
-    runner = Runner(prober, SharedBudget(db, vault, clock), LedgerMemory(db), exits, clock)
+    budget, memory = SharedBudget(db, vault, clock), LedgerMemory(db)
+    runner = Runner(prober, budget, memory, exits, clock, base_url=config.server.public_url)
     carrying = Carrying(
         db,
         vault,
