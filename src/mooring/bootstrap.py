@@ -282,7 +282,7 @@ def _diagnoses(
     detection: Detection,
 ) -> Diagnoses:
     followers = Followers(db)
-    prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
+    prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets, private=policy.allow)
 
     def exits(question: Question) -> Sequence[Exit]:
         return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)

@@ -107,6 +107,8 @@ def _unreached(layout: Layout, target: Target) -> Finding:
     match lookup.problem if lookup else "":
         case "no_such_name":
             return Finding(Code.WRONG_HOST, 0.9, "no_such_name", target.service, facts=detail)
+        case "crowd":
+            return Finding(Code.WRONG_HOST, 0.9, "crowded_name", target.service, facts=detail)
         case "private":
             return Finding(Code.INTERNAL_HOST, 0.97, "private_name", target.service, facts=detail)
         case "resolver" | "busy":
