@@ -301,13 +301,13 @@ def _looking(
     detection: Detection,
 ) -> _Looking:
     followers = Followers(db)
-    prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets)
+    prober = NetworkProber(dialer, ledger, clock, policy.pools, config.diagnosis.control_targets, private=policy.allow)
 
     def exits(question: Question) -> Sequence[Exit]:
         return exits_for(policy.pools, question.generation, question.region, config.diagnosis.foreign_pools)
 
     budget = SharedBudget(db, vault, clock)
-    runner = Runner(prober, budget, LedgerMemory(db), exits, clock)
+    runner = Runner(prober, budget, LedgerMemory(db), exits, clock, base_url=config.server.public_url)
     carrying = Carrying(
         db,
         vault,

@@ -74,7 +74,7 @@ def test_the_picture_fills_and_then_there_is_the_verdict(house: DashboardHouse, 
     assert browser.read("[sse-swap=progress]") == "It is being found out."
     assert "Download report" not in browser.text
     browser.shows("The allowlist is incomplete", timeout_s=PATIENCE_S)
-    assert f"Missing addresses: {STATIC[1]}." in browser.text
+    assert f"and not these: {STATIC[1]}." in browser.text
     assert browser.read("[sse-swap=progress]") == "Done: The allowlist is incomplete."
     assert browser.one("[sse-swap=progress]").get_attribute("role") == "status"
     rows = browser.script("return [...document.querySelectorAll('.matrix tbody tr')].map(r => r.innerText)")

@@ -15,7 +15,7 @@ from rich.text import Text
 from mooring.bootstrap import Installation, open_installation
 from mooring.cli.apps import operator
 from mooring.cli.output import DEFAULT_CONFIG, ConfigPath, Json, console, errors, read_config, run, show_json
-from mooring.cli.stages import Board, line_of, lines_of, words
+from mooring.cli.stages import Board, line_of, lines_of
 from mooring.cli.tables import shown
 from mooring.config import Generation
 from mooring.diagnosis import (
@@ -24,15 +24,14 @@ from mooring.diagnosis import (
     Asker,
     Code,
     Diagnosis,
-    DiagnosisView,
     Progress,
-    Reader,
     Service,
     Tell,
     Verdict,
     view_of,
 )
 from mooring.errors import InvalidRequest, NotFound
+from mooring.reports import READERS, Report, report_html, report_json, title_of
 
 EXIT_STATUS: Mapping[Code, int] = {
     Code.NOT_NEEDED: 0,
@@ -51,17 +50,14 @@ EXIT_STATUS: Mapping[Code, int] = {
 ELSE_WRONG = 11
 """The status of every other verdict: something else is wrong, with the server or with what is known of it."""
 
-REPORTS: Mapping[str, Callable[[DiagnosisView], bytes]] = {
-    ".json": lambda view: msgspec.json.format(msgspec.json.encode(view)) + b"\n",
+REPORTS: Mapping[str, Callable[[Report], bytes]] = {
+    ".json": lambda report: msgspec.json.format(report_json(report)) + b"\n",
+    ".html": lambda report: report_html(report).encode(),
 }
-"""What ``--report`` writes, by the end of the file's name."""
+"""What ``--report`` writes, by the end of the file's name: what can be handed on."""
 
-_TITLES = {
-    Reader.END_USER: "For the person whose mailbox it is",
-    Reader.DEVELOPER: "For the developer",
-    Reader.MAIL_ADMINISTRATOR: "For the mail administrator",
-    Reader.SUPPORT: "For support",
-}
+SUREST = 0.99
+"""Nobody is told of more than that: it is a probability, and no proof."""
 
 
 def diagnose(
@@ -76,7 +72,9 @@ def diagnose(
         bool, typer.Option("--password-stdin", help="Take the password from the first line of standard input.")
     ] = False,
     ask_password: Annotated[bool, typer.Option("--ask-password", help="Ask for the password, and log in.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write everything to this file as well: NAME.json.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what can be forwarded to this file as well: NAME.html or NAME.json.")
+    ] = None,
     json: Json = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -95,8 +93,8 @@ def diagnose(
             asker = await _asker(installation, ask, app, generation, region)
             with _watched(shown_at_all=not json) as tell:
                 done = await installation.diagnoses.carry_out(ask, asker, by=operator(), tell=tell)
-        if report is not None and write is not None:
-            report.write_bytes(write(view_of(done)))
+            if report is not None and write is not None and done.verdict is not None:
+                report.write_bytes(write(installation.reports.of(done)))
         return done
 
     done = run(work(), json=json)
@@ -196,17 +194,19 @@ def _password(*, from_stdin: bool, asked: bool) -> str:
     return getpass.getpass("Password of the mailbox: ")
 
 
-def _report_of(path: Path | None) -> Callable[[DiagnosisView], bytes] | None:
+def _report_of(path: Path | None) -> Callable[[Report], bytes] | None:
     """How the report is written, known before anything is asked.
 
     Raises:
-        InvalidRequest: nobody knows how.
+        InvalidRequest: nobody knows how, or where.
     """
     if path is None:
         return None
     write = REPORTS.get(path.suffix.lower())
     if write is None:
         raise InvalidRequest(f"--report: the file's name must end in {' or '.join(REPORTS)}.")
+    if not path.absolute().parent.is_dir():
+        raise InvalidRequest(f"--report: there is no folder {path.absolute().parent}.")
     return write
 
 
@@ -236,7 +236,8 @@ def _show(done: Diagnosis) -> None:
         return
     verdict = done.verdict
     console.print()
-    console.print(Text(words(verdict.code), "bold") + Text(f"  ({verdict.confidence:.0%} sure)", "dim"))
+    sure = f"  {verdict.code}, {min(verdict.confidence, SUREST):.0%} sure"
+    console.print(Text(title_of(verdict.code), "bold") + Text(sure, "dim"))
     console.print(shown(verdict.summary), soft_wrap=True)
     seen = {o.probe: o for o in done.evidence.observations} if done.evidence is not None else {}
     _show_lines("Proof", [line_of(seen[number]) for number in verdict.proof if number in seen])
@@ -247,7 +248,7 @@ def _show(done: Diagnosis) -> None:
 
 
 def _show_steps(verdict: Verdict) -> None:
-    for reader, title in _TITLES.items():
+    for reader, title in READERS.items():
         _show_lines(title, verdict.next_steps.get(reader, []))
 
 

@@ -22,6 +22,7 @@ from mooring.diagnosis import (
     Stage,
     Step,
     Vantage,
+    words_of_lookup,
 )
 
 COLUMNS: tuple[tuple[str, tuple[Stage, ...]], ...] = (
@@ -132,8 +133,9 @@ def lines_of(progress: Progress) -> Iterator[str]:
     """What happened, as lines for a log; the verdict is told by itself."""
     match progress:
         case LookedUp(lookup=lookup):
-            found = " ".join(lookup.addresses) or words(lookup.problem) or "no address"
-            yield f"{lookup.host} is {found}"
+            found = f" is {' '.join(lookup.addresses)}" if lookup.addresses else f": {words_of_lookup(lookup)}"
+            if lookup.addresses != (lookup.host,):
+                yield f"{lookup.host}{found}"
         case Began(probe=probe):
             yield f"#{probe.id} {_from(probe.exit.vantage, probe.exit.address)} to {_to(probe)}"
         case Passed(probe=number, step=step):
@@ -150,8 +152,13 @@ def lines_of(progress: Progress) -> Iterator[str]:
 def line_of(seen: Observation) -> str:
     """What a probe saw, in a line."""
     where = f"{_from(seen.vantage, seen.source_address)} to {seen.service} {seen.address}:{seen.port}"
-    told = f": {seen.said}" if seen.said else f": {seen.detail}" if seen.detail else ""
-    return f"{where}: {words(seen.outcome)} at {seen.stage} after {seen.elapsed_ms:.0f} ms{told}"
+    if seen.outcome is Outcome.SPARED:
+        return f"{where}: {words(seen.outcome)}: {seen.detail}"
+    # Of silence and of a refusal there is no more to tell.
+    detail = "" if seen.outcome in {Outcome.SILENT, Outcome.RESET} else seen.detail
+    told = f": {seen.said or detail}" if seen.said or detail else ""
+    when = "a moment ago" if seen.remembered else f"after {seen.elapsed_ms:.0f} ms"
+    return f"{where}: {words(seen.outcome)} at {seen.stage} {when}{told}"
 
 
 def words(name: str) -> str:

@@ -50,6 +50,7 @@ class Runner:
     Args:
         exits: from a question to the sources that it may leave by, its own first.
         chance: decides the order of what belongs together.
+        base_url: where this installation is reached, for links.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Runner:
         clock: Clock,
         *,
         chance: Random | None = None,
+        base_url: str = "",
     ) -> None:
         self._prober = prober
         self._budget = budget
         self._memory = memory
         self._exits = exits
         self._clock = clock
+        self._base_url = base_url
         self._chance = chance or Random()  # noqa: S311 - an order, no secret
 
     async def run(self, question: Question, secrets: Secrets, tell: Tell) -> tuple[Evidence, Verdict]:
@@ -84,7 +87,7 @@ class Runner:
         finally:
             await run.end()
         evidence = msgspec.structs.replace(run.evidence, ended_at=self._clock.now())
-        verdict = verdict_of(evidence, conclude(evidence))
+        verdict = verdict_of(evidence, conclude(evidence), self._base_url)
         tell(Concluded(verdict))
         return evidence, verdict
 

@@ -2,6 +2,7 @@
 
 from mooring.config import IPAddress, IPNetwork
 from mooring.egress.carriers import Resolver
+from mooring.egress.errors import CrowdedName
 from mooring.egress.targets import MOST_ADDRESSES, judge, plain
 from mooring.egress.types import Dial
 from mooring.errors import TargetNotAllowed
@@ -47,7 +48,7 @@ class Lookups:
             )
         )
         if len(found) > MOST_ADDRESSES:
-            raise TargetNotAllowed(f"{dial.host} has {len(found)} addresses; no server needs that many")
+            raise CrowdedName(f"{dial.host} has {len(found)} addresses; no server needs that many")
         for address in found:
             self.judge(dial, address)
         return found

@@ -182,7 +182,12 @@ def parse_email(text: str, key: str) -> str:
         InvalidRequest: it is none.
     """
     local, at, domain = text.strip().rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or not c.isprintable() for c in text.strip()):
+    # RFC 5321 §4.1.2: another @ stands in quotes.
+    if (
+        not (local and at and domain)
+        or ("@" in local and not local.startswith('"'))
+        or any(c.isspace() or not c.isprintable() for c in text.strip())
+    ):
         raise InvalidRequest(f"{key} is not an e-mail address.")
     if len(text) > MAX_EMAIL:
         raise InvalidRequest(f"{key} has more than {MAX_EMAIL} characters.")

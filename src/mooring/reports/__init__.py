@@ -15,11 +15,12 @@ from mooring.reports.drawing import (
 )
 from mooring.reports.making import no_verdict, report_of
 from mooring.reports.service import Reports
-from mooring.reports.titles import sureness_of, title_of, tone_of
+from mooring.reports.titles import READERS, sureness_of, title_of, tone_of
 from mooring.reports.types import Report
 
 __all__ = [
     "POLICY",
+    "READERS",
     "STYLE",
     "Report",
     "Reports",

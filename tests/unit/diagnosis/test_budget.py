@@ -28,6 +28,7 @@ from mooring.diagnosis.gentle.budget import (
     became_of,
     decide,
     fact_of,
+    further_became,
 )
 from mooring.diagnosis.types import Depth, Observation, Outcome, Service, Stage, Step, Vantage
 
@@ -154,6 +155,27 @@ def test_one_wrong_password_leaves_room_for_another_and_no_more() -> None:
     assert chosen(later, LOGIN, SMTP_LOGIN) == [Choice.GO, Choice.GO]
     again = plus(second, spent(Became.LOGGED_IN, login=ANN, age_s=1))
     assert chosen(again, SMTP_LOGIN) == [Choice.GO]
+
+
+def test_who_logs_in_waits_for_what_others_have_under_way_before_he_is_spared() -> None:
+    under_way = spent(Became.PENDING, SUSPECT.most, login=BOB, age_s=1)
+    assert chosen(under_way, LOGIN) == [Choice.WAIT]
+    assert chosen(under_way, replace(LOGIN, again=True)) == [Choice.SPARE]
+    assert chosen(under_way, LOGIN, may_wait=False) == [Choice.SPARE]
+    assert chosen(plus(under_way, spent(Became.ACCEPTED, SUSPECT.most)), LOGIN) == [Choice.SPARE]
+
+
+@pytest.mark.parametrize(
+    ("service", "became", "further"),
+    [
+        (Service.CALDAV, Became.LOGGED_IN, Became.LOGGED_IN),
+        (Service.CALDAV, Became.ACCEPTED, Became.ACCEPTED),
+        (Service.CALDAV, Became.REFUSED, Became.ACCEPTED),
+        (Service.IMAP, Became.LOGGED_IN, Became.ACCEPTED),
+    ],
+)
+def test_what_further_connections_count_as(service: Service, became: Became, further: Became) -> None:
+    assert further_became(service, became) is further
 
 
 def replace_ages(books: Books, age_s: float) -> Books:

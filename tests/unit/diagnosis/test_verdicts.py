@@ -63,6 +63,7 @@ CASES = (
     Case("wrong password", World([keeps_out(D, S, how=Outcome.CREDENTIALS, stage=Stage.LOGIN)]),
          Code.WRONG_CREDENTIALS),
     Case("no such name", World(problem="no_such_name"), Code.WRONG_HOST),
+    Case("crowded name", World(problem="crowd"), Code.WRONG_HOST),
     Case("private name", World(problem="private"), Code.INTERNAL_HOST),
     Case("web server", World([port(993, Outcome.NOT_TLS, spoken="http", stage=Stage.TLS),
                               port(143, Outcome.RESET)]), Code.WRONG_HOST, question()),

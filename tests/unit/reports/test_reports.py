@@ -78,7 +78,7 @@ class Page(HTMLParser):
 def test_the_page_tells_everything_that_an_administrator_needs() -> None:
     page = Page(report_html(partial()))
     for told in (
-        "The allowlist is incomplete", "As good as certain", "Missing addresses: 203.0.113.22.",
+        "The allowlist is incomplete", "As good as certain", "and not these: 203.0.113.22.",
         "For the mail administrator", "For the person whose mailbox it is", "For the developer", "For support",
         "Add to the rule: 203.0.113.22.", "v3-us-static, version 3", "https://mooring.example.com/allowlist/v3/us.txt",
         "2026-11-29 12:00:0", "no answer within 8.0 s", "tcpdump -n -i any '(host 203.0.113.20 or ",

@@ -167,7 +167,7 @@ def require_allowed(
     """
     doubtful: list[Target] = []
     for target in targets:
-        is_usual = not target.port or any(target.port in ports for ports in PORTS.values())
+        is_usual = not target.port or is_usual_port(target.port)
         try:
             address = ip_address(target.host)
         except ValueError:
@@ -177,10 +177,15 @@ def require_allowed(
             continue
         judgement = judge(address, target.port, allow=allow, forbidden=forbidden)
         if not judgement.allowed:
-            raise TargetNotAllowed(f"{target.host} is not asked: {judgement.rule}", hint=judgement.hint)
+            raise TargetNotAllowed(f"{judgement.rule}; it is not asked.", hint=judgement.hint)
         if not is_usual and not any(address in network for network in allow):
             raise unusual_port(target)
     return doubtful
+
+
+def is_usual_port(port: int) -> bool:
+    """Whether mail or calendars use it."""
+    return any(port in ports for ports in PORTS.values())
 
 
 def unusual_port(target: Target) -> InvalidRequest:

@@ -28,7 +28,8 @@ SUSPECT = Rule(4, 600)
 UNANSWERED = Rule(10, 600)
 """Connections that the server never accepted: nothing on it counts them, a firewall may."""
 SERVER = Rule(60, 600)
-"""Connections to one address of a server, from all sources: if all came at once, about what Postfix lets one have."""
+"""Connections that one address of a server has seen, from all sources: if all came at once, about what Postfix lets
+one have. What it never accepted it cannot count; ``UNANSWERED`` is for that."""
 REFUSED = Rule(2, 900)
 """Refused logins of one user at one service of a server, whoever asked: a wrong password, and another one."""
 REFUSED_USER = Rule(4, 900)
@@ -223,6 +224,16 @@ def became_of(observation: Observation) -> Became | None:
             return Became.LOGGED_IN if Stage.LOGIN in observation.passed else Became.ACCEPTED
 
 
+def further_became(service: Service, became: Became | None) -> Became:
+    """What the further connections of a probe count as.
+
+    Web servers may end a connection with every answer: where the user was let in, all of them were his.
+    """
+    if service is Service.CALDAV and became is Became.LOGGED_IN:
+        return Became.LOGGED_IN
+    return Became.ACCEPTED
+
+
 _ANONYMOUS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.TLS, Stage.GREETING, Stage.CAPABILITY})
 
 
@@ -289,6 +300,9 @@ def _about(
             return decision
     if decision.choice is Choice.GO:
         return decision
+    if may_wait and wish.login is not None and not wish.again and _would_go_without_pending(wish, books):
+        # What is under way ends within seconds, and may then count for nothing.
+        return Decision(Choice.WAIT)
     # The same answer twice would count as two; and of a probe that was to log in, only a failure before that is one.
     others = [fact for fact in facts if wish.since_s <= fact.age_s < REMEMBERED_S][wish.recalled :]
     if others and (wish.login is None or others[0].observation.outcome is not Outcome.REACHED):
@@ -311,7 +325,10 @@ def _about_connection(wish: Wish, books: Books) -> Decision:
     limited = [s for s in books.within(LIMITED) if s.became is Became.LIMITED and s.key.server == key.server]
     if any(s.key.source == key.source for s in limited):
         why = "the server has told this source a moment ago that it is too much, so it is left alone for 10 minutes"
-    elif sum(s.key.server == key.server for s in books.within(SERVER)) >= SERVER.most:
+    elif (
+        sum(s.key.server == key.server and s.became is not Became.UNANSWERED for s in books.within(SERVER))
+        >= SERVER.most
+    ):
         why = f"the server has had {SERVER.most} connections of ours in 10 minutes"
     elif wish.login is None and unused >= UNUSED.most:
         why = f"it has had {UNUSED.most} connections without a login from this source in 10 minutes"
@@ -322,6 +339,12 @@ def _about_connection(wish: Wish, books: Books) -> Decision:
     else:
         return Decision(Choice.GO)
     return Decision(Choice.SPARE, f"Not asked: {why}; more could get the address banned.")
+
+
+def _would_go_without_pending(wish: Wish, books: Books) -> bool:
+    """Whether it is only what others have under way that makes this connection one too many."""
+    settled = Books([s for s in books.spent if not _is_under_way(s)], books.facts)
+    return len(settled.spent) < len(books.spent) and _about_connection(wish, settled).choice is Choice.GO
 
 
 def _about_login(service: str, login: bytes, books: Books, services: Sequence[str], *, may_wait: bool) -> Decision:

@@ -18,6 +18,7 @@ from mooring.diagnosis.gentle.budget import (
     became_of,
     decide,
     fact_of,
+    further_became,
 )
 from mooring.diagnosis.repository import budget as repository
 from mooring.diagnosis.types import Depth, Observation, Outcome, Probe, Question, Service, Stage
@@ -108,7 +109,10 @@ class SharedBudget:
         # A path of calendars may name a user.
         names_a_user = o.service is Service.CALDAV and target is not None and target.path != ""
         fact = None if names_a_user else fact_of(o)
-        await repository.settle(self._db, key, spent_id, became_of(o), fact, more=o.connections - 1)
+        became = became_of(o)
+        await repository.settle(
+            self._db, key, spent_id, became, fact, more=o.connections - 1, more_became=further_became(o.service, became)
+        )
         self._settled.set()
         self._settled = asyncio.Event()
 

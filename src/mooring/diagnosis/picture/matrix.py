@@ -225,6 +225,8 @@ def words_of_lookup(lookup: Lookup) -> str:
             return "there is no such name"
         case "private":
             return "leads to private addresses only"
+        case "crowd":
+            return "has too many addresses"
         case "resolver":
             return "its name servers did not answer"
         case "busy":

@@ -38,8 +38,15 @@ _WORDS = {
     Outcome.SPARED: "not asked, to be gentle",
 }
 
+_NAMES = frozenset(map(str, Outcome))
+
 _WAITED = frozenset({Outcome.SILENT, Outcome.MUTE})
 """Outcomes of which one asks how long was waited."""
+
+
+def called(name: str) -> str:
+    """An outcome's name in plain words; whatever else it is, as it is."""
+    return _WORDS[Outcome(name)] if name in _NAMES else name
 
 
 def words_of(observation: Observation) -> str:

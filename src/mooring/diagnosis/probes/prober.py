@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
 
 from mooring.clock import Clock
-from mooring.config import ControlTarget, PoolConfig, SourceConfig
+from mooring.config import ControlTarget, IPNetwork, PoolConfig, SourceConfig
+from mooring.diagnosis.asking.question import is_usual_port
 from mooring.diagnosis.interfaces import MayLogin, Tell
 from mooring.diagnosis.probes.caldav import probe_caldav
 from mooring.diagnosis.probes.control import Controls
@@ -24,7 +26,7 @@ from mooring.diagnosis.types import (
     Service,
     Vantage,
 )
-from mooring.egress import Caller, Dial, Dialer, Ledger, Traffic
+from mooring.egress import Caller, CrowdedName, Dial, Dialer, Ledger, Traffic
 from mooring.errors import (
     MooringError,
     NameNotFound,
@@ -52,6 +54,7 @@ class NetworkProber:
     Args:
         pools: those that this process may leave by, as the dialer's.
         targets: what ``[diagnosis] control_targets`` names.
+        private: networks that the operator opened, where any port may be asked.
     """
 
     def __init__(
@@ -62,10 +65,13 @@ class NetworkProber:
         pools: Sequence[PoolConfig],
         targets: Sequence[ControlTarget] = (),
         limits: Limits = LIMITS,
+        *,
+        private: tuple[IPNetwork, ...] = (),
     ) -> None:
         self._dialer = dialer
         self._clock = clock
         self._limits = limits
+        self._private = private
         self._pools = {str(pool.environment): pool for pool in pools}
         self._controls = Controls(dialer, ledger, clock, targets)
 
@@ -81,6 +87,8 @@ class NetworkProber:
             return Lookup(host, problem="no_such_name", detail=e.message)
         except NetworkError as e:
             return Lookup(host, problem="resolver", detail=e.message)
+        except CrowdedName as e:
+            return Lookup(host, problem="crowd", detail=e.message)
         except TargetNotAllowed as e:
             return Lookup(host, problem="private", detail=e.message)
         except MooringError as e:
@@ -95,6 +103,7 @@ class NetworkProber:
         trail = Trail(probe, tell, self._clock.now(), secrets=tuple(filter(None, secrets.passwords.values())))
         shows = probe.depth is Depth.FULL and probe.exit.vantage in _MAY_SHOW_CREDENTIALS
         try:
+            self._require_port(probe)
             source, dial = self._way(question, probe)
             walk = Walk(self._dialer, dial, source, trail, self._limits, question.email)
             if shows and probe.target.username:
@@ -115,6 +124,16 @@ class NetworkProber:
             return Control(way_out.source, way_out.address, family, works=None, detail=detail)
         pool, source = found
         return await self._controls.look_at(question, way_out, pool.environment, source, family)
+
+    def _require_port(self, probe: Probe) -> None:
+        """See that this is no port scan, wherever the name leads by now.
+
+        Raises:
+            TargetNotAllowed.
+        """
+        address = ip_address(probe.address)
+        if not is_usual_port(probe.target.port) and not any(address in network for network in self._private):
+            raise TargetNotAllowed(f"Port {probe.target.port} of {address} is not one that mail or calendars use.")
 
     def _way(self, question: Question, probe: Probe) -> tuple[SourceConfig, Dial]:
         found = self._find(probe.exit)

@@ -65,12 +65,19 @@ async def spend(tx: Connection, going: Sequence[tuple[Key, bytes | None]]) -> li
 
 
 async def settle(
-    db: Database, key: Key, spent_id: int | None, became: Became | None, fact: Observation | None, *, more: int = 0
+    db: Database,
+    key: Key,
+    spent_id: int | None,
+    became: Became | None,
+    fact: Observation | None,
+    *,
+    more: int = 0,
+    more_became: Became = Became.ACCEPTED,
 ) -> None:
     """Write down what became of one that left (None: nothing did leave), and what it saw.
 
     Args:
-        more: further connections that it took; each counts as one that was accepted and did not log in.
+        more, more_became: further connections that it took, and what each of them counts as.
     """
     async with db.transaction() as tx:
         if spent_id is not None and became is None:
@@ -83,7 +90,7 @@ async def settle(
             await tx.execute(
                 """INSERT INTO probe_counts (server, source, service, port, host, tls, became, at)
                    SELECT $1, $2, $3, $4, $5, $6, $7, clock_timestamp() FROM generate_series(1, $8)""",
-                key.server, key.source, key.service, key.port, key.host, key.tls, Became.ACCEPTED, more,
+                key.server, key.source, key.service, key.port, key.host, key.tls, more_became, more,
             )  # fmt: skip
         if fact is not None:
             await tx.execute(

@@ -61,7 +61,7 @@ def conclude(evidence: Evidence) -> Conclusion:
         by_address = [judge_cell(cell) for cell in layout.cells(target)]
         findings += by_address
         services.append(_of_service(layout, target, by_address))
-    whole = _of_all(services)
+    whole = _of_all(evidence.question.targets, services)
     return Conclusion(whole, tuple(findings), tuple(_caveats(layout, whole, findings)))
 
 
@@ -111,6 +111,8 @@ def _unreached(layout: Layout, target: Target) -> Finding:
     match lookup.problem if lookup else "":
         case "no_such_name":
             return Finding(Code.WRONG_HOST, 0.9, "no_such_name", target.service, facts=detail)
+        case "crowd":
+            return Finding(Code.WRONG_HOST, 0.9, "crowded_name", target.service, facts=detail)
         case "private":
             return Finding(Code.INTERNAL_HOST, 0.97, "private_name", target.service, facts=detail)
         case "resolver" | "busy":
@@ -121,13 +123,15 @@ def _unreached(layout: Layout, target: Target) -> Finding:
             return Finding(Code.OWN_EXIT_BROKEN, 0.9, "no_exit", target.service, facts=facts)
 
 
-def _of_all(services: Sequence[Finding]) -> Finding:
+def _of_all(targets: Sequence[Target], services: Sequence[Finding]) -> Finding:
     """The conclusion about everything that was asked."""
+    host_of = {target.service: target.host for target in targets}
     reading = [f for f in services if f.service is not Service.SMTP]
     sending = [f for f in services if f.service is Service.SMTP]
     if any(f.code is Code.NEEDED for f in sending) and all(f.code is Code.NOT_NEEDED for f in reading):
         found = next(f for f in sending if f.code is Code.NEEDED)
-        return msgspec.structs.replace(found, code=Code.NEEDED_FOR_SENDING_ONLY)
+        read = {"read": list(dict.fromkeys(host_of[f.service] for f in reading if f.service))} if reading else {}
+        return msgspec.structs.replace(found, code=Code.NEEDED_FOR_SENDING_ONLY, facts={**found.facts, **read})
     ports = _some_services_are_open(services)
     return ports or _first(services)
 

@@ -1,5 +1,6 @@
 """Rows of the table about what is wrong with the settings or the server, whoever asks. Each function is a row."""
 
+from mooring.diagnosis.probes.firstwords import UNKNOWN
 from mooring.diagnosis.types import Outcome, Service
 from mooring.diagnosis.verdict.cells import FILTERS, Cell, logged_in
 from mooring.diagnosis.verdict.rows import (
@@ -10,6 +11,9 @@ from mooring.diagnosis.verdict.rows import (
     words_of,
 )
 from mooring.diagnosis.verdict.types import Code, Finding
+
+_SPOKEN = {Service.IMAP: "imap", Service.SMTP: "smtp", Service.CALDAV: "http"}
+"""What is spoken where a service got through."""
 
 
 def credentials_are_wrong(cell: Cell) -> Finding | None:
@@ -25,9 +29,11 @@ def certificate_is_wrong(cell: Cell) -> Finding | None:
     shown = cell.static.of(Outcome.CERTIFICATE) or cell.dynamic.of(Outcome.CERTIFICATE)
     if not shown or cell.own.reached:
         return None
-    names = [n for o in shown[:1] if o.certificate for n in o.certificate.names]
     first = shown[0]
     problem = [(first.certificate.problem if first.certificate else "") or first.detail]
+    # Another name helps only where the name is what is wrong.
+    is_another_name = "mismatch" in problem[0].lower()
+    names = list(first.certificate.names) if first.certificate and is_another_name else []
     return found(certificate_is_wrong, cell, Code.CERTIFICATE, 0.97, shown, names=names, cause=problem)
 
 
@@ -51,7 +57,7 @@ def protocol_is_another(cell: Cell) -> Finding | None:
         return None
     working = what_works(cell)
     code = Code.WRONG_PORT if working or is_mail_host(cell) else Code.WRONG_HOST
-    spoken = sorted({o.spoken for o in wrong} - {""})
+    spoken = sorted({o.spoken for o in wrong} - {"", UNKNOWN})
     return found(
         protocol_is_another, cell, code, 0.9, (*wrong, *working), spoken=spoken, servers=servers_of(working)
     )  # fmt: skip
@@ -75,8 +81,9 @@ def host_is_for_something_else(cell: Cell) -> Finding | None:
     spoke = [o for o in alive if o.outcome is not Outcome.RESET and o.service is not cell.target.service]
     if not (cell.own.all_are(Outcome.RESET) and cell.static.seen and spoke):
         return None
-    spoken = sorted({o.spoken or ("http" if o.service is Service.CALDAV else str(o.service)) for o in spoke})
-    return found(host_is_for_something_else, cell, Code.WRONG_HOST, 0.7, (*cell.own.seen, *spoke), spoken=spoken)
+    words = {f"{o.spoken or _SPOKEN[o.service]} on port {o.port}" for o in spoke if o.spoken != UNKNOWN}
+    proof = (*cell.own.seen, *spoke)
+    return found(host_is_for_something_else, cell, Code.WRONG_HOST, 0.7, proof, elsewhere=sorted(words))
 
 
 def server_is_down(cell: Cell) -> Finding | None:

@@ -3,9 +3,11 @@
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 
-from mooring.diagnosis.types import Evidence, Observation, Service, Target, Vantage
+from mooring.diagnosis.picture.outcomes import called
+from mooring.diagnosis.types import Evidence, Observation, Outcome, Service, Target, Vantage
 from mooring.diagnosis.verdict.combine import Conclusion
 from mooring.diagnosis.verdict.types import Code, Finding, Reader, Verdict
 
@@ -18,13 +20,21 @@ SENTENCES = tomllib.loads(files("mooring.diagnosis.verdict").joinpath("sentences
 _FACT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 
 _NAMES = {Service.IMAP: "IMAP", Service.SMTP: "SMTP submission", Service.CALDAV: "CalDAV"}
+_MODES = {"implicit": "SSL/TLS", "starttls": "STARTTLS"}
+
+_TIMES = frozenset({"until", "earlier"})
+"""Facts that are times, as ISO 8601 has them."""
 
 
-def verdict_of(evidence: Evidence, conclusion: Conclusion) -> Verdict:
-    """The verdict that is told."""
+def verdict_of(evidence: Evidence, conclusion: Conclusion, base_url: str = "") -> Verdict:
+    """The verdict that is told.
+
+    Args:
+        base_url: where this installation is reached, for its lists.
+    """
     finding = conclusion.finding
     sentences = SENTENCES[finding.code]
-    facts = _facts(evidence, finding)
+    facts = _facts(evidence, finding, base_url)
     steps = {reader: _filled(sentences[reader], facts) for reader in Reader}
     steps[Reader.MAIL_ADMINISTRATOR] += log_lines(evidence, finding.code, finding.proof)
     steps[Reader.SUPPORT] += _others(conclusion)
@@ -41,22 +51,22 @@ def verdict_of(evidence: Evidence, conclusion: Conclusion) -> Verdict:
     )
 
 
-def _facts(evidence: Evidence, finding: Finding) -> dict[str, str]:
+def _facts(evidence: Evidence, finding: Finding, base_url: str) -> dict[str, str]:
     """What the sentences can name."""
     question = evidence.question
     about = [t for t in question.targets if finding.service in {None, t.service}] or list(question.targets)
     static = [e for e in evidence.exits if e.vantage is Vantage.STATIC]
-    facts = {name: ", ".join(values).rstrip(". ") for name, values in finding.facts.items()}
+    facts = {name: ", ".join(_plain(name, v).rstrip(". ") for v in values) for name, values in finding.facts.items()}
     facts |= {
         "host": ", ".join(dict.fromkeys(t.host for t in about)),
         "service": ", ".join(_NAMES[t.service] for t in about),
         "port": ", ".join(str(t.port) for t in about),
-        "ports": ", ".join(dict.fromkeys(f"{t.host}:{t.port}" for t in question.targets)),
+        "ports": ", ".join(dict.fromkeys(map(_place, question.targets))),
         "static": ", ".join(dict.fromkeys(e.address for e in static)),
         "let_in": ", ".join(_let_in(evidence, finding)),
         "environment": static[0].environment if static else "",
         "region": question.region,
-        "list_url": f"/allowlist/{question.generation}/{question.region}.txt",
+        "list_url": f"{base_url.rstrip('/')}/allowlist/{question.generation}/{question.region}.txt",
         "open": ", ".join(finding.facts.get("open_services", finding.facts.get("open_ports", ()))),
         "closed": ", ".join(finding.facts.get("closed_services", finding.facts.get("closed_ports", ()))),
     }
@@ -67,6 +77,24 @@ def _let_in(evidence: Evidence, finding: Finding) -> list[str]:
     """The static addresses that got in, in what proves the finding."""
     proving = (o for o in evidence.observations if o.probe in finding.proof and o.vantage is Vantage.STATIC)
     return list(dict.fromkeys(o.source_address for o in proving))
+
+
+def _plain(name: str, value: str) -> str:
+    """A fact for people: an outcome in words, a time by the clock, a server as settings are filled in."""
+    if name in _TIMES:
+        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if name == "servers":
+        service, place, *mode = value.split(" ")
+        host, _, port = place.rpartition(":")
+        known = [_MODES.get(word, word) for word in mode]
+        return " ".join([f"{_NAMES[Service(service)]} at {host}, port {port}", *(f"({word})" for word in known)])
+    return called(value)
+
+
+def _place(target: Target) -> str:
+    """What is to be opened of a target; where nobody named the port of submission, both that there are."""
+    either = " or 587" if target.is_usual_port and target.service is Service.SMTP and target.port == 465 else ""
+    return f"{target.host}:{target.port}{either}"
 
 
 def _filled(sentences: Iterable[str | list[str]], facts: Mapping[str, str]) -> list[str]:
@@ -85,6 +113,8 @@ def _named_in(sentence: str) -> set[str]:
 def log_lines(evidence: Evidence, code: Code, proof: Collection[int]) -> list[str]:
     """What to look for in the firewall's log, and how to see it on the wire."""
     proving = [o for o in evidence.observations if o.probe in proof and o.address]
+    # A firewall's log has what it refused.
+    proving.sort(key=lambda o: o.outcome is Outcome.REACHED)
     if code in {Code.NOT_NEEDED, Code.OWN_EXIT_BROKEN} or not proving:
         return []
     lines = [_log_line(o) for o in proving[:LOG_LINES]]
@@ -96,8 +126,8 @@ def log_lines(evidence: Evidence, code: Code, proof: Collection[int]) -> list[st
 def _log_line(observation: Observation) -> str:
     o = observation
     from_port = o.local.rpartition(":")[2] if o.local else "any port"
-    at = o.at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return f"{at} (UTC): TCP from {o.source_address} ({from_port}) to {o.address} port {o.port}: {o.outcome}"
+    at = f"{o.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at}: TCP from {o.source_address} ({from_port}) to {o.address} port {o.port}: {called(o.outcome)}"
 
 
 def _others(conclusion: Conclusion) -> list[str]:
