@@ -246,7 +246,7 @@ class Plan:
             return []
         self._looked_for_life.add(cell.address)
         asked = {(t.service, t.port) for t in layout.question.targets}
-        exits = _spread(layout.exits(Vantage.STATIC, cell.family), 0)
+        exits = _spread(layout.exits(Vantage.STATIC, cell.family), len(Service))
         return [
             self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
             for service, port, tls in _LIFE
