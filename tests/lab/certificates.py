@@ -49,7 +49,7 @@ class Authority:
     def expired(self, names: Iterable[str]) -> Certificate:
         """Right in all but time: it ended yesterday."""
         now = datetime.now(UTC)
-        return self._issue("expired", names, now - timedelta(days=30), now - timedelta(days=1))
+        return self._issue(_label("expired", names), names, now - timedelta(days=30), now - timedelta(days=1))
 
     def wrong_name(self) -> Certificate:
         """Valid, but for somebody else."""
@@ -66,7 +66,7 @@ class Authority:
             .add_extension(_alternatives(names), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return self._write("self-signed", key, certificate.public_bytes(_PEM))
+        return self._write(_label("self-signed", names), key, certificate.public_bytes(_PEM))
 
     def _issue(self, label: str, names: Iterable[str], start: datetime, end: datetime) -> Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -88,6 +88,11 @@ class Authority:
         files.key.write_bytes(key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         files.key.chmod(0o600)
         return files
+
+
+def _label(kind: str, names: Iterable[str]) -> str:
+    """Files of their own for each: a server may read its again."""
+    return f"{kind}-{next(iter(names))}"
 
 
 def _name(common: str) -> x509.Name:
