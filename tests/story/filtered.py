@@ -87,4 +87,11 @@ OPEN = Situation(
     dav=Dav.RADICALE,
     credentials=True,
 )
-FILTERED = (NOBODY, NOT_YET, NO_SUCH_NAME, ANOTHER_PORT, LISTED_ONLY, WRONG_PASSWORD, EXPIRED, SENDING, OPEN)
+INTERRUPTED = Situation(
+    "interrupted",
+    "As nobody, for who has no patience.",
+    expected=("server_down",),
+    sees={_OURS: "silent"},
+    rules=(drop(),),
+    credentials=True,
+)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -77,6 +79,25 @@ class Scene:
         )  # fmt: skip
         self.heard += [done.stdout, done.stderr]
         return done.returncode, done.stdout
+
+    def begun(self, *arguments: str, said: str) -> "subprocess.Popen[str]":
+        """``mooring diagnose …``, under way."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mooring", "diagnose", *arguments],
+            cwd=self.mooring.folder, env={**self.mooring.environment(), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(said)
+        process.stdin.close()
+        return process
+
+    def ended(self, process: "subprocess.Popen[str]") -> int:
+        """Its status, once it has ended."""
+        assert process.stdout is not None
+        with process.stdout:
+            self.heard.append(process.stdout.read())
+        return process.wait(PATIENCE_S)
 
     def typed(self) -> tuple[tuple[str, ...], str]:
         """The command's words that ask about the host with the account's credentials, and the password to type."""

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_s14_s18_the_story_ends_well_and_its_summary_proves_it(folder: Path) -> None:
+def test_s14_s18_b3_the_story_ends_well_and_its_summary_proves_it(folder: Path) -> None:
     process = demo(folder, "--json")
     out, err = process.communicate(timeout=WHOLE_S)
     assert process.returncode == 0, out + err
@@ -48,6 +48,10 @@ def test_s14_s18_the_story_ends_well_and_its_summary_proves_it(folder: Path) -> 
     refusal = summary["refusal"]
     assert (refusal["class"], refusal["stage"], refusal["reason"]) == ("live", "connect", "timeout")
     assert (refusal["source"], refusal["environment"]) == ("127.0.20.1", "dynamic")
+    verdict = summary["verdict"]
+    assert verdict["code"] == "needed"
+    assert verdict["confidence"] >= 0.75
+    assert all(address in verdict["next_steps"]["mail_administrator"][0] for address in STATIC)
     assert summary["messages"] >= 20
 
     assert summary["visited_from"]
@@ -56,11 +60,11 @@ def test_s14_s18_the_story_ends_well_and_its_summary_proves_it(folder: Path) -> 
     assert {c["service"] for c in summary["connections"]} == {"imap", "smtp"}
 
     opened = [entry for entry in summary["ledger"] if entry["outcome"] == "opened"]
-    assert {entry["class"] for entry in opened} >= {"auth", "sync", "send"}
+    assert {entry["class"] for entry in opened} >= {"auth", "probe", "sync", "send"}
     assert {entry["source"] for entry in opened} <= STATIC
     assert {e["local"] for e in opened} == {f"{c['source']}:{c['port']}" for c in summary["connections"]}
     filtered = [entry for entry in summary["ledger"] if entry["environment"] == "dynamic"]
-    assert {entry["class"] for entry in filtered} >= {"live"}
+    assert {entry["class"] for entry in filtered} >= {"live", "probe"}
     assert all(entry["outcome"] != "opened" for entry in filtered)
     assert list(folder.iterdir()) == []
 

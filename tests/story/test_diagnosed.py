@@ -4,8 +4,10 @@ All stories are told at the same time, each about a mail host of its own; a fail
 """
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +41,7 @@ def s15_nobody_is_let_in(scene: Scene) -> None:
         assert (told["stage"], told["reason"], told["environment"]) == ("connect", "timeout", "static")
     assert scene.situation.user not in scene.emails()
 
-    assert asked["verdict"]["code"] == command["verdict"]["code"] == scene.verdict
+    assert asked["verdict"]["code"] == command["verdict"]["code"] == scene.verdict, json.dumps(asked)
     assert status == {"server_down": ELSE_WRONG, "allowlist_missing": FILTERED}[scene.verdict]
     for diagnosis in (asked, command):
         # First the URL, then the list (S16, S17).
@@ -174,7 +176,7 @@ STORIES: tuple[tuple[Story, Situation], ...] = (
 @pytest.fixture(scope="module")
 def scenes(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scene]]:
     lab.firewall.open()
-    with Situations(lab, [situation for _, situation in STORIES]) as standing:
+    with Situations(lab, [*(situation for _, situation in STORIES), filtered.INTERRUPTED]) as standing:
         for situation in standing.all:
             standing.servers.dovecot.append_many(situation.user, "INBOX", mails(3))
         mooring = started(lab, Site.WHOLE, tmp_path_factory.mktemp("diagnosed"))
@@ -196,14 +198,40 @@ def test_told(told: dict[str, Future[None]], story: Story, situation: Situation)
     told[situation.name].result()
 
 
+def test_ctrl_c_in_the_middle_gives_it_up_and_erases_the_password(scenes: dict[str, Scene]) -> None:
+    scene = scenes[filtered.INTERRUPTED.name]
+    arguments, password = scene.typed()
+    process = scene.begun(*arguments, said=password)
+    assert process.stdout is not None
+    next(line for line in process.stdout if line.startswith("#"))
+    (before,) = _rows_about(scene)
+    assert (before["state"], before["secrets"] is None) == ("running", False)
+    process.send_signal(signal.SIGINT)
+    assert scene.ended(process) == 130
+    (after,) = _rows_about(scene)
+    assert (after["state"], after["secrets"]) == ("failed", None)
+    assert "went away" in str(after["error"])
+
+
+def test_a_report_to_forward(told: dict[str, Future[None]], scenes: dict[str, Scene], tmp_path: Path) -> None:
+    scene = scenes[filtered.OPEN.name]
+    told[filtered.OPEN.name].exception()
+    for kind, words in (("html", "Static addresses are not needed"), ("json", "mooring.diagnosis-report")):
+        file = tmp_path / f"report.{kind}"
+        assert scene.told(scene.host, "--report", str(file))[0] == 0
+        assert words in file.read_text()
+        scene.heard.append(file.read_text())
+    status, text = scene.told(scene.host, "--report", str(tmp_path / "nowhere" / "x.html"), "--json")
+    assert status == 1
+    assert "there is no folder" in text
+
+
 def test_no_password_is_said_or_kept(told: dict[str, Future[None]], scenes: dict[str, Scene]) -> None:
     for future in told.values():
         future.exception()
     mooring = next(iter(scenes.values())).mooring
     passwords = {scene.question.password for scene in scenes.values()}
     assert all(len(password) > 8 for password in passwords)
-    for scene in scenes.values():
-        assert scene.heard
     heard = "".join(text for scene in scenes.values() for text in scene.heard)
     assert [password for password in passwords if password in heard + mooring.log] == []
     assert _rows_with(mooring, passwords) == []
@@ -220,6 +248,13 @@ def _assert_concluded(scene: Scene, asked: dict[str, Any], status: int, command:
         assert all(verdict["next_steps"].values())
         assert scene.host in verdict["summary"]
         assert [word for word in JARGON if word in steps(diagnosis, "end_user")] == []
+
+
+def _rows_about(scene: Scene) -> list[dict[str, Any]]:
+    """What is kept of the diagnoses about this host."""
+    return scene.mooring.rows(
+        "SELECT state, secrets, error FROM diagnoses WHERE question::text LIKE '%' || $1 || '%'", scene.host
+    )
 
 
 def _rows_with(mooring: Running, secrets: set[str]) -> list[str]:

@@ -18,7 +18,7 @@ INDENT = 4
 
 
 def demo(json: Json = False) -> None:
-    """Tell the whole story on this machine: a filtered mailbox connected, refused, switched, read and sent from."""
+    """Tell the whole story on this machine: a filtered mailbox connected, diagnosed, switched, read and sent from."""
     # Ended by either signal, it goes the same way out; also where a shell had the one ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -28,7 +28,8 @@ def demo(json: Json = False) -> None:
         return
     console.print(
         f"[bold green]As told[/], in {summary.seconds:.0f} s: authentication leaves by static addresses and "
-        "works (S14), reads from a dynamic one are filtered (S18), static IPs cure it, and the ledger proves it (B2). "
+        "works (S14), reads from a dynamic one are filtered (S18), a diagnosis says so (B3), static IPs cure it, "
+        "and the ledger proves it (B2). "
         "Nothing is left of it on this machine."
     )
 

@@ -24,6 +24,8 @@ from mooring.diagnosis import (
     Asker,
     Code,
     Diagnosis,
+    Observed,
+    Outcome,
     Progress,
     Service,
     Tell,
@@ -56,6 +58,9 @@ REPORTS: Mapping[str, Callable[[Report], bytes]] = {
 }
 """What ``--report`` writes, by the end of the file's name: what can be handed on."""
 
+COMMAND = "tcpdump "
+"""What a command in a step begins with."""
+
 SUREST = 0.99
 """Nobody is told of more than that: it is a probability, and no proof."""
 
@@ -80,8 +85,9 @@ def diagnose(
 ) -> None:
     """Find out whether a mail server needs static addresses: from all of ours, stage by stage, with the proof.
 
-    Ends with 0 if nothing is needed, 10 if the server filters by address, 11 if something else is wrong, 12 if our own
-    side is, 13 if nobody can say, 1 if it could not be found out.
+    Status: 0 nothing is needed, 10 the server filters by address,
+    11 something else is wrong, 12 our own side is broken,
+    13 nobody can say, 1 it could not be found out.
     """
 
     async def work() -> Diagnosis:
@@ -175,6 +181,8 @@ async def _asker(installation: Installation, ask: Ask, app: str, generation: Gen
         return own
     if own.application_id:
         raise InvalidRequest("An application has its own generation and region.", hint="Leave the options out.")
+    if generation is Generation.WEBHOOK:
+        raise InvalidRequest("--generation: write v2 or v3; webhooks are not mail.")
     pools = installation.config.egress.pools
     chosen = str(generation or Generation.V3)
     first = next((p.environment.region for p in pools if p.environment.generation == chosen), own.region)
@@ -217,15 +225,27 @@ def _watched(*, shown_at_all: bool) -> Generator[Tell]:
         yield lambda _: None
     elif console.is_terminal:
         board = Board()
-        with Live(console=console, refresh_per_second=8, get_renderable=board.table):
+        with Live(console=console, refresh_per_second=8, get_renderable=lambda: board.table(console.width)):
             yield board.tell
     else:
-        yield _say
+        yield _saying()
 
 
-def _say(progress: Progress) -> None:
-    for line in lines_of(progress):
-        console.print(shown(line), soft_wrap=True)
+def _saying() -> Tell:
+    """Say each thing that happens in a line; what is not asked, once."""
+    spared: set[tuple[str, str]] = set()
+
+    def say(progress: Progress) -> None:
+        if isinstance(progress, Observed) and progress.observation.outcome is Outcome.SPARED:
+            o = progress.observation
+            way = (o.source, f"{o.service} {o.address}:{o.port}")
+            if way in spared:
+                return
+            spared.add(way)
+        for line in lines_of(progress):
+            console.print(shown(line), soft_wrap=True)
+
+    return say
 
 
 def _show(done: Diagnosis) -> None:
@@ -238,7 +258,7 @@ def _show(done: Diagnosis) -> None:
     console.print()
     sure = f"  {verdict.code}, {min(verdict.confidence, SUREST):.0%} sure"
     console.print(Text(title_of(verdict.code), "bold") + Text(sure, "dim"))
-    console.print(shown(verdict.summary), soft_wrap=True)
+    console.print(shown(verdict.summary))
     seen = {o.probe: o for o in done.evidence.observations} if done.evidence is not None else {}
     _show_lines("Proof", [line_of(seen[number]) for number in verdict.proof if number in seen])
     _show_lines("What would work", list(verdict.servers))
@@ -257,6 +277,7 @@ def _show_lines(title: str, lines: list[str]) -> None:
         return
     console.print(Text(f"\n{title}", "bold"))
     for line in lines:
-        # What is meant to be copied keeps its lines.
+        # A command is copied whole; the terminal breaks it, and we do not.
+        whole = COMMAND in line
         for number, piece in enumerate(line.splitlines()):
-            console.print(Text("- " if number == 0 else "  ") + shown(piece), soft_wrap=True)
+            console.print(Text("- " if number == 0 else "  ") + shown(piece), soft_wrap=whole)

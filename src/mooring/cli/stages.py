@@ -35,6 +35,9 @@ COLUMNS: tuple[tuple[str, tuple[Stage, ...]], ...] = (
 )
 """The last one is what the service is for: folders are listed, a recipient is taken, calendars are found."""
 
+WIDE = 96
+"""Columns that the matrix needs."""
+
 PASSED, FAILED, UNDER_WAY, SPARED = "✓", "✗", "●", "…"
 
 _ORDER = (Vantage.STATIC, *(vantage for vantage in Vantage if vantage is not Vantage.STATIC))
@@ -70,6 +73,21 @@ class Row:
         service, address, port = self.server
         way = f"{self.source} {words(self.vantage)}"
         return [shown(way), shown(f"{service} {address}:{port}"), *(self._stage(s) for _, s in COLUMNS), self._end()]
+
+    def few_cells(self) -> list[Text]:
+        """The same where there is little room."""
+        service, address, port = self.server
+        passed = (self.seen.steps if self.seen is not None and self.seen.steps else tuple(self.steps))[-1:]
+        last = Text(f"{PASSED} {passed[0].stage}" if passed else "", "green")
+        if self.seen is not None and self.seen.outcome not in {Outcome.REACHED, Outcome.SPARED}:
+            last = Text(f"{FAILED} {self.seen.stage}", "bold red")
+        way = f"{self.source} {words(self.vantage)}"
+        return [shown(way), shown(f"{service} {address}:{port}"), last, self._end()]
+
+    @property
+    def is_spared(self) -> bool:
+        """Whether it never left."""
+        return self.seen is not None and self.seen.outcome is Outcome.SPARED and not self.seen.steps
 
     @property
     def _probe(self) -> Probe:
@@ -119,14 +137,27 @@ class Board:
             case _:
                 pass
 
-    def table(self) -> Table:
-        """The matrix: a line for each probe, the stages from left to right, with their milliseconds."""
+    def table(self, width: int = WIDE) -> Table:
+        """The matrix: a line for each probe, the stages from left to right, with their milliseconds.
+
+        Args:
+            width: of the terminal; where the stages have no room, the last one stands for all.
+        """
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("FROM", "TO", *(name for name, _ in COLUMNS), "RESULT"):
+        stages = [name for name, _ in COLUMNS] if width >= WIDE else ["STAGE"]
+        for name in ("FROM", "TO", *stages, "RESULT"):
             table.add_column(name, overflow="fold")
-        for row in sorted(self.rows.values(), key=lambda r: (r.server, _ORDER.index(r.vantage), r.source)):
-            table.add_row(*row.cells())
+        for row in sorted(self._shown(), key=lambda r: (r.server, _ORDER.index(r.vantage), r.source)):
+            table.add_row(*(row.cells() if width >= WIDE else row.few_cells()))
         return table
+
+    def _shown(self) -> list[Row]:
+        """Of what was not asked, once for each way: more of them tell nobody anything."""
+        spared = {(row.source, row.server): row for row in self.rows.values() if row.is_spared}
+        asked = {(row.source, row.server) for row in self.rows.values() if not row.is_spared}
+        return [row for row in self.rows.values() if not row.is_spared] + [
+            row for way, row in spared.items() if way not in asked
+        ]
 
 
 def lines_of(progress: Progress) -> Iterator[str]:

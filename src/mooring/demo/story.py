@@ -1,4 +1,5 @@
-"""The story: an account connects, cannot be read, is switched to static addresses, is read and sends; and the proof.
+"""The story: an account connects, cannot be read, is diagnosed, is switched to static addresses, is read and sends; and
+the proof.
 
 Every chapter checks what it tells. What does not happen as told ends the story with ``NotAsTold``.
 """
@@ -20,7 +21,7 @@ from mooring.demo.errors import NotAsTold
 from mooring.demo.letters import INBOX, SENT
 from mooring.demo.proof import differences
 from mooring.demo.running import Application, Layout, mooring_up, run_command
-from mooring.demo.tables import connections_table, ledger_table, messages_table
+from mooring.demo.tables import connections_table, evidence_table, ledger_table, messages_table
 from mooring.demo.types import Summary, Teller
 from mooring.errors import ConfigError
 from mooring.net.listener import free_port
@@ -71,6 +72,7 @@ async def tell(teller: Teller, clock: Clock) -> Summary:
         async with _stage(teller, clock, Path(folder)) as stage:
             grant = await _connect(teller, stage)
             refusal = await _be_refused(teller, stage, grant)
+            verdict = await _diagnose(teller, stage, grant)
             await _switch_on(teller, stage, grant)
             messages = await _read(teller, stage, grant)
             await _send(teller, stage, grant)
@@ -80,6 +82,7 @@ async def tell(teller: Teller, clock: Clock) -> Summary:
                 static=[str(address) for address in STATIC],
                 dynamic=[str(address) for address in DYNAMIC],
                 refusal=refusal,
+                verdict=verdict,
                 messages=messages,
                 visited_from=sorted({connection.source for connection in connections}),
                 connections=connections,
@@ -157,6 +160,30 @@ async def _be_refused(teller: Teller, stage: Stage, grant: str) -> dict[str, Any
             answer.error["message"],
         )
         return refusal
+
+
+async def _diagnose(teller: Teller, stage: Stage, grant: str) -> dict[str, Any]:
+    """B3: the same server, from every address of ours, and what follows; the verdict."""
+    with teller.chapter("diagnose", "POST /v3/diagnoses: does this server need static addresses?") as told:
+        asked = await stage.client.post("/v3/diagnoses", {"grant_id": grant})
+        _expect(asked.status == 202, f"it could not be asked: {_words(asked)}")
+
+        async def ended() -> dict[str, Any] | None:
+            found = (await stage.client.get(f"/v3/diagnoses/{asked.data['id']}", wait=int(PATIENCE_S))).data
+            return found if found["state"] in {"done", "failed"} else None
+
+        diagnosis = await _until(ended, "the diagnosis did not end", patience_s=2 * PATIENCE_S)
+        verdict = diagnosis["verdict"]
+        _expect(verdict is not None, f"there is no verdict: {diagnosis['error']}")
+        _expect(verdict["code"] == "needed", f"the verdict is {verdict['code']}: {verdict['summary']}")
+        told.say(
+            f"{verdict['code']}, {verdict['confidence']:.0%} sure. {verdict['summary']}",
+            evidence_table(diagnosis["evidence"]),
+            f"For the developer: {verdict['next_steps']['developer'][0]}",
+            f"For the mail administrator: {verdict['next_steps']['mail_administrator'][0]}",
+            f"`mooring diagnose --grant {grant}` tells the same at a terminal.",
+        )
+        return {name: verdict[name] for name in ("code", "confidence", "summary", "next_steps")}
 
 
 async def _switch_on(teller: Teller, stage: Stage, grant: str) -> None:
@@ -258,20 +285,20 @@ async def _inbox(stage: Stage, grant: str) -> str:
     return found[0]
 
 
-async def _until(look: Callable[[], Awaitable[T | None]], otherwise: str) -> T:
+async def _until(look: Callable[[], Awaitable[T | None]], otherwise: str, *, patience_s: float = PATIENCE_S) -> T:
     """What ``look`` finds, once it does.
 
     Raises:
         NotAsTold: it never does.
     """
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             while True:
                 if (found := await look()) is not None:
                     return found
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
-        raise NotAsTold(f"{otherwise} within {PATIENCE_S:.0f} s") from None
+        raise NotAsTold(f"{otherwise} within {patience_s:.0f} s") from None
 
 
 def _expect(is_so: bool, otherwise: str) -> None:

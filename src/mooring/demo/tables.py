@@ -25,6 +25,17 @@ def connections_table(connections: Sequence[Connection]) -> Table:
     return Table(("SERVICE", "FROM", "PORT"), tuple((c.service, c.source, str(c.port)) for c in connections))
 
 
+def evidence_table(evidence: Sequence[dict[str, Any]]) -> Table:
+    """What the probes saw of what was asked for: each way once, as it ended the last time."""
+    asked = [seen for seen in evidence if not seen.get("is_alternative")]
+    ways = {(seen["service"], seen["vantage"], seen["source_address"]): seen for seen in asked}
+    rows = tuple(
+        (service, address, vantage, seen["outcome"], seen["stage"], f"{seen['elapsed_ms']:.0f} ms")
+        for (service, vantage, address), seen in sorted(ways.items())
+    )
+    return Table(("SERVICE", "FROM", "ENVIRONMENT", "CAME TO", "AT", "AFTER"), rows)
+
+
 def ledger_table(ledger: Sequence[dict[str, Any]]) -> Table:
     """The ledger, oldest first."""
     rows = tuple(

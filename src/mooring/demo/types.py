@@ -61,6 +61,7 @@ class Summary(msgspec.Struct):
     Attributes:
         static, dynamic: the addresses of the two environments.
         refusal: the ``provider_error`` that a read from a dynamic address ended in (S18).
+        verdict: what a diagnosis made of it: code, confidence, summary, next steps.
         messages: in the inbox, when they could be read.
         visited_from: the addresses that ever reached the mail host.
         connections: each connection that the mail host accepted.
@@ -70,6 +71,7 @@ class Summary(msgspec.Struct):
     static: list[str]
     dynamic: list[str]
     refusal: dict[str, Any]
+    verdict: dict[str, Any]
     messages: int
     visited_from: list[str]
     connections: list[Connection]

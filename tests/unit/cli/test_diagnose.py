@@ -157,6 +157,29 @@ def test_what_was_spared_stands_there_without_having_begun() -> None:
         assert drawn(board, width)
 
 
+def test_a_narrow_terminal_is_shown_the_last_stage() -> None:
+    board = Board()
+    for progress in TOLD:
+        board.tell(progress)
+    board.tell(Observed(SILENCE))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(board.table(80))
+    assert isinstance(console.file, io.StringIO)
+    head, static, dynamic = console.file.getvalue().splitlines()
+    assert head.split() == ["FROM", "TO", "STAGE", "RESULT"]
+    assert static.split() == ["203.0.113.10", "static", "imap", "192.0.2.1:993", "✓", "connect", "●"]
+    assert dynamic.split() == ["198.51.100.20", "dynamic", "imap", "192.0.2.1:993", "✗", "connect", "silent"]
+
+
+def test_what_is_spared_again_and_again_is_shown_once_or_not_at_all() -> None:
+    board = Board()
+    for number in (5, 6, 7):
+        board.tell(Observed(msgspec.structs.replace(SILENCE, probe=number, outcome=Outcome.SPARED)))
+    assert len(drawn(board)) == 2
+    board.tell(Observed(SILENCE))
+    assert [line.split()[-1] for line in drawn(board)[1:]] == ["silent"]
+
+
 def test_lines_for_a_log() -> None:
     told = [*TOLD, Observed(SILENCE), Controlled(Control("d1", DYNAMIC.address, 4, works=True))]
     assert [line for progress in told for line in lines_of(progress)] == [
