@@ -2,13 +2,16 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from mooring.cli.diagnose import ask_of, status_of
+from mooring.cli.main import cli
 from mooring.cli.stages import Board, lines_of
 from mooring.diagnosis import (
     Ask,
@@ -108,6 +111,17 @@ def test_what_cannot_be_asked(about: str, options: dict[str, Any]) -> None:
 def test_what_it_ends_with(code: Code, status: int) -> None:
     assert status_of(replace(DONE, verdict=msgspec.structs.replace(VERDICT, code=code))) == status
     assert status_of(replace(DONE, state=State.FAILED, verdict=None)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("report.txt", "must end in"), ("report", "must end in"), ("nowhere/x.html", "no folder")]
+)
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_asked(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    done = CliRunner().invoke(cli, ["diagnose", "mail.example.com", "--report", str(tmp_path / name), "--json"])
+    assert done.exit_code == 1
+    assert words in done.stdout
 
 
 IMAP = Target(Service.IMAP, "imap.example.com", 993)

@@ -246,7 +246,8 @@ class Plan:
             return []
         self._looked_for_life.add(cell.address)
         asked = {(t.service, t.port) for t in layout.question.targets}
-        exits = _spread(layout.exits(Vantage.STATIC, cell.family), len(Service))
+        # Not the source of the first pair, whose connections may all be waiting for an answer.
+        exits = _spread(layout.exits(Vantage.STATIC, cell.family), -1)
         return [
             self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
             for service, port, tls in _LIFE
