@@ -95,13 +95,14 @@ def test_plain_sockets_see_what_the_story_says(
     assert [(e, s) for e, s in sights[name] if not is_as_told(situation, e, s)] == []
 
 
-def test_ban_falls_on_those_who_worked_and_on_them_alone(situations: Situations) -> None:
+def test_ban_falls_on_one_that_worked_and_on_it_alone(situations: Situations) -> None:
     banned, other = situations["banned"], situations["guarded-open"]
     before = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
     situations.ban()
-    after = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
+    first, *rest = [sight.word for source in DYNAMIC for sight in situations.look(banned, source, IMAP)]
     assert before == ["logged in"] * len(DYNAMIC)
-    assert all(word.startswith("icmp 3/3") for word in after), after
+    assert first.startswith("icmp 3/3")
+    assert rest == ["logged in"] * (len(DYNAMIC) - 1)
     assert [sight.word for sight in situations.look(banned, STATIC[0], IMAP)] == ["logged in"]
     assert [sight.word for sight in situations.look(other, DYNAMIC[0], IMAP)] == ["greeted"]
 
