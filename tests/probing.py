@@ -70,7 +70,7 @@ class Probing:
             self.database, self.ledger, clock, DialerPolicy(tuple(pools), allow=ALLOWED),
             resolve=self.resolve or SharedResolver(), berths=self.berths, timeouts=self.timeouts,
         )  # fmt: skip
-        self.prober = NetworkProber(self.dialer, self.ledger, clock, pools, self.targets, self.limits)
+        self.prober = NetworkProber(self.dialer, self.ledger, clock, pools, self.targets, self.limits, private=ALLOWED)
 
     async def observe(
         self,

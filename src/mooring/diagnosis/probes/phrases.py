@@ -55,8 +55,10 @@ _BY_ADDRESS = _any(
 )
 """Refuses us for where we come from, or by a rule about access."""
 
-_DENIED = _any(r"access (?:was )?denied|connection (?:refused|rejected|denied)|forbidden|prohibit|polic(?:y|ies)")
-"""The same without a reason; it may also be about a sender or a recipient."""
+_DENIED = _any(
+    r"\b5\.7\.\d{1,3}\b|access (?:was )?denied|connection (?:refused|rejected|denied)|forbidden|prohibit|polic(?:y|ies)"
+)
+"""The same without a reason (5.7: RFC 3463 §3.8, policy); it may also be about a sender or a recipient."""
 
 _ABOUT_THE_MAIL = _any(
     r"relay|sender address|recipient address|user unknown|unknown user|no such|mailbox|not owned|sender rejected",
