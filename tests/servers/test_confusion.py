@@ -20,6 +20,8 @@ NEEDED = {"needed", "needed_for_sending_only"}
 BAN = 5
 """Lines at which fail2ban bans, by its defaults."""
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def sites(

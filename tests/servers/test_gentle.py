@@ -16,6 +16,8 @@ TIMES = 6
 """One more than fail2ban counts until it bans."""
 BAN = 5
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def guarded(lab: Laboratory) -> Iterator[Situations]:

@@ -18,6 +18,8 @@ AT_ONCE = 50
 MOST_FALSE = 0.005
 NEEDED = {"needed", "needed_for_sending_only"}
 
+pytestmark = pytest.mark.timeout(60 + RUNS)
+
 
 def test_what_flaps_is_not_called_a_filter(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> None:
     lab.firewall.open()

@@ -203,3 +203,11 @@ def test_no_password_is_shown_to_a_host_that_only_dns_names() -> None:
     _, verdict = world.diagnose(msgspec.structs.replace(BOTH, targets=targets), exits_of())
     assert (verdict.code, world.shown) == (Code.NOT_NEEDED, [])
     assert any("No password was shown" in caveat for caveat in verdict.caveats)
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+def test_one_of_two_static_addresses_is_missing(credentials: bool) -> None:
+    world = World([keeps_out(D, sources=["v3-us-static-4-21"])])
+    _, verdict = world.diagnose(question(credentials=credentials), exits_of(static=2, dynamic=1))
+    assert verdict.code is Code.ALLOWLIST_PARTIAL
+    assert "203.0.113.21" in verdict.summary

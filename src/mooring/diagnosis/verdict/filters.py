@@ -16,7 +16,7 @@ from mooring.diagnosis.verdict.cells import (
     logged_in,
     proves_nothing,
 )
-from mooring.diagnosis.verdict.odds import CALL
+from mooring.diagnosis.verdict.odds import CALL, KNOWN, PRIOR
 from mooring.diagnosis.verdict.rows import (
     banned,
     both_groups,
@@ -113,7 +113,10 @@ def some_static_are_missing(cell: Cell) -> Finding | None:
     missing = [o for o in s.seen if o.source_address in s.refused_sources]
     admitted = [o for o in s.seen if o.source_address in s.admitted_sources]
     sources = len(s.by_source())
-    confidence = chance(missing, admitted, choices=comb(sources, len(s.refused_sources)))
+    filters = bool(d.seen) and chance(d.seen, admitted) >= CALL
+    confidence = chance(
+        missing, admitted, choices=comb(sources, len(s.refused_sources)), prior=KNOWN if filters else PRIOR
+    )
     if confidence < CALL:
         return None
     return found(

@@ -10,6 +10,9 @@ from math import exp, lgamma
 PRIOR = 0.15
 """Of the servers that are asked about, how many filter by address: a wrong name or port is the commoner cause (S16)."""
 
+KNOWN = 0.5
+"""Where it is known that a server filters, each address of a list may as well be missing as be there."""
+
 CALL = 0.95
 """From here on a difference is called a filter: about four pairs that all differ the same way."""
 
@@ -31,6 +34,7 @@ def chance_of_filter(
     admitted_reached: int,
     explicit: bool = False,
     choices: int = 1,
+    prior: float = PRIOR,
 ) -> float:
     """How likely it is, from 0 to 1, that a filter keeps one group out and lets the other in.
 
@@ -40,12 +44,13 @@ def chance_of_filter(
         explicit: the refusal says itself that it is one.
         choices: in how many ways the groups could have been picked from what was seen: by chance alone one of them
             would look like this so much sooner.
+        prior: how likely it is before anything of this was seen.
     """
     filtered = _ratio(_BLOCKED, blocked_failed, blocked_reached) + _ratio(_ADMITTED, admitted_reached, admitted_failed)
     failed, reached = blocked_failed + admitted_failed, blocked_reached + admitted_reached
     same = _log_beta(failed + 1, reached + 1)
     ratio = exp(filtered - same) * (EXPLICIT if explicit else 1.0) / choices
-    odds = ratio * PRIOR / (1 - PRIOR)
+    odds = ratio * prior / (1 - prior)
     return odds / (1 + odds)
 
 

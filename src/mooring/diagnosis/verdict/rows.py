@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from mooring.diagnosis.types import Observation, Outcome, Service, Stage, Vantage
 from mooring.diagnosis.verdict.cells import FILTERS, Cell, is_statement
-from mooring.diagnosis.verdict.odds import chance_of_filter
+from mooring.diagnosis.verdict.odds import PRIOR, chance_of_filter
 from mooring.diagnosis.verdict.types import Code, Finding
 
 LATELY = timedelta(hours=1)
@@ -48,12 +48,14 @@ def list_missing(
     return found(row, cell, Code.ALLOWLIST_MISSING, confidence, proof, missing=missing, **facts)
 
 
-def chance(blocked: Sequence[Observation], admitted: Sequence[Observation], *, choices: int = 1) -> float:
+def chance(
+    blocked: Sequence[Observation], admitted: Sequence[Observation], *, choices: int = 1, prior: float = PRIOR
+) -> float:
     """How likely it is that a filter tells these two groups apart."""
     out, into = counts(blocked), counts(admitted)
     return chance_of_filter(
         blocked_failed=out[0], blocked_reached=out[1], admitted_failed=into[0], admitted_reached=into[1],
-        explicit=any(map(is_statement, blocked)), choices=choices,
+        explicit=any(map(is_statement, blocked)), choices=choices, prior=prior,
     )  # fmt: skip
 
 
