@@ -250,8 +250,8 @@ def _speaks(observation: Observation) -> bool:
 
 def _in_date(observations: tuple[Observation, ...]) -> tuple[Observation, ...]:
     """Without what is remembered, where it contradicts what is seen now: the server has changed since."""
-    now = {(o.vantage, o.outcome in FILTERS) for o in observations if not o.remembered}
-    contradicted = any((o.vantage, o.outcome not in FILTERS) in now for o in observations if o.remembered)
+    now = {(o.source, o.outcome in FILTERS) for o in observations if not o.remembered}
+    contradicted = any((o.source, o.outcome not in FILTERS) in now for o in observations if o.remembered)
     return tuple(o for o in observations if not o.remembered) if contradicted else observations
 
 
