@@ -45,9 +45,10 @@ class Apart:
         return process_of(rows[0]["holder"]) if rows and rows[0]["holder"] else 0
 
     def holders(self) -> set[int]:
-        """The processes that hold something, or may: those that are not thought dead."""
+        """The workers that hold a mailbox, or may: those not thought dead. (An API is a holder too: of diagnoses.)"""
         living = self.mooring.rows("SELECT id FROM holders WHERE expires_at > now()")
-        return {process_of(row["id"]) for row in living}
+        apis = {process.pid for words, process in self.processes.items() if words[0] == "api"}
+        return {process_of(row["id"]) for row in living} - apis
 
     def end(self) -> None:
         """End every process, and wait for it."""
