@@ -7,9 +7,9 @@ value are absent. What cannot be meant (a limit of 0, letters for a number) is r
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -189,6 +189,22 @@ def read_token(token: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=kind)
     except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise bad_token() from None
+
+
+def read_position(token: str, identity: Callable[[str], object] = str) -> tuple[datetime, str]:
+    """Where a page of what is listed by time begins: the moment, in UTC, and the id of the last one before it.
+
+    Args:
+        identity: reads an id, or raises ValueError.
+
+    Raises:
+        InvalidRequest: as ``read_token``.
+    """
+    at, written = read_token(token, tuple[Annotated[datetime, msgspec.Meta(tz=True)], str])
+    try:
+        return at.astimezone(UTC), str(identity(written))
+    except (ValueError, OverflowError):
         raise bad_token() from None
 
 

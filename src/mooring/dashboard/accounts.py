@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -16,11 +16,11 @@ from mooring.dashboard.doors import Req, Visit, identifier, page, route
 from mooring.dashboard.forgery import form_token
 from mooring.dashboard.move_views import Controls, MoveView, Refusal, controls_of, move_view, next_look_s
 from mooring.dashboard.pages import drawn, shown
+from mooring.dashboard.positions import read_position, write_position
 from mooring.dashboard.services import Services
 from mooring.dashboard.streams import LOOK_S, Frame, Glance, Pieces, seen, stream
 from mooring.dashboard.timeline import Timeline, timeline
 from mooring.dashboard.views import AccountView, ConnectionView, account_view, connection_view
-from mooring.errors import InvalidRequest
 from mooring.grants import Grant
 from mooring.operators import Operator, require_sight
 
@@ -90,7 +90,7 @@ async def account_page(
         refusal: why what was just asked for was not done; told where it was asked for.
     """
     query = visit.request.query_params
-    before = _position(query.get("before", ""))
+    before = read_position(query.get("before", ""), of="connections", identity=UUID)
     told = await _account(visit.services, grant, before)
     pieces = _pieces(visit, told)
     return shown(
@@ -170,26 +170,13 @@ async def _connections(services: Services, grant: Grant, before: tuple[datetime,
         rows=[connection_view(entry) for entry in listed],
         picture=timeline(pictured, _to_the_minute(services.clock.now()) if before is None else before[0]),
         is_first=before is None,
-        next=f"{listed[-1].at.isoformat()}~{listed[-1].id}" if len(entries) > LISTED else "",
+        next=write_position(listed[-1].at, listed[-1].id) if len(entries) > LISTED else "",
     )
 
 
 def _to_the_minute(now: datetime) -> datetime:
     """The end of this minute: the picture is drawn anew when something happened, or a minute has passed."""
     return now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-
-
-def _position(text: str) -> tuple[datetime, str] | None:
-    """Where a page of connections begins, as it was written into a link."""
-    if not text:
-        return None
-    at, _, identity = text.partition("~")
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), str(UUID(identity))
-    except (ValueError, OverflowError):
-        raise InvalidRequest(
-            "This page of connections does not exist.", hint="Start from the account's newest ones."
-        ) from None
 
 
 ROUTES = (account, live_account)

@@ -1,7 +1,6 @@
 """Diagnoses: asked for, watched while they run, read, and handed on."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from http import HTTPStatus
 from math import ceil
 
@@ -26,6 +25,7 @@ from mooring.dashboard.doors import Req, Visit, identifier, page, route
 from mooring.dashboard.forgery import form_token
 from mooring.dashboard.move_views import Refusal, refusal_of
 from mooring.dashboard.pages import drawn, html, see_other, shown
+from mooring.dashboard.positions import read_position, write_position
 from mooring.dashboard.streams import Glance, Pieces, seen, stream
 from mooring.diagnosis import Diagnosis, State, Watch
 from mooring.errors import EgressError, Forbidden, InvalidRequest, NotFound, TargetNotAllowed
@@ -166,7 +166,7 @@ async def _list_page(
     services, query = visit.services, visit.request.query_params
     applications = await _applications(visit)
     scope = applications[0] if scope_of(visit.operator) is not None else None
-    before = _position(query.get("before", ""))
+    before = read_position(query.get("before", ""), of="diagnoses")
     found = await services.diagnoses.list(scope, limit=LISTED + 1, before=before)
     names = {one.id: one.name for one in applications}
     listed = found[:LISTED]
@@ -179,7 +179,7 @@ async def _list_page(
         form=form,
         refusal=refusal,
         is_first=before is None,
-        next=f"{listed[-1].created_at.isoformat()}~{listed[-1].id}" if len(found) > LISTED else "",
+        next=write_position(listed[-1].created_at, listed[-1].id) if len(found) > LISTED else "",
     )
 
 
@@ -193,17 +193,6 @@ async def _applications(visit: Visit) -> Sequence[Application]:
 
 async def _names(visit: Visit) -> dict[str, str]:
     return {one.id: one.name for one in await _applications(visit)}
-
-
-def _position(text: str) -> tuple[datetime, str] | None:
-    """Where a page of diagnoses begins, as it was written into a link."""
-    if not text:
-        return None
-    at, _, identity = text.partition("~")
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), identity.replace("\0", "")
-    except (ValueError, OverflowError):
-        raise InvalidRequest("This page of diagnoses does not exist.", hint="Start from the newest ones.") from None
 
 
 ROUTES = (diagnoses, ask, diagnosis, live_diagnosis, report_page, report_document)

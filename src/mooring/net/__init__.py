@@ -5,7 +5,7 @@ retries, and never chooses where a connection leaves from: that is ``egress``, t
 ``net.connect``. Start at ``stream.py``.
 """
 
-from mooring.net.stream import Endpoint, Stream, TcpStream
+from mooring.net.stream import Endpoint, Layer, Stream, TcpStream
 from mooring.net.tls import TlsMode
 
-__all__ = ["Endpoint", "Stream", "TcpStream", "TlsMode"]
+__all__ = ["Endpoint", "Layer", "Stream", "TcpStream", "TlsMode"]

@@ -80,6 +80,39 @@ class Stream(Protocol):
         ...
 
 
+class Layer:
+    """A Stream over another one: what a layer does not change, it passes on. Closing it closes the other."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    @property
+    def local(self) -> Endpoint:
+        return self._stream.local
+
+    @property
+    def peer(self) -> Endpoint:
+        return self._stream.peer
+
+    @property
+    def host(self) -> str:
+        return self._stream.host
+
+    async def receive(self, *, timeout_s: float | None = None) -> bytes:
+        return await self._stream.receive(timeout_s=timeout_s)
+
+    async def send(self, data: bytes, *, timeout_s: float | None = None) -> None:
+        await self._stream.send(data, timeout_s=timeout_s)
+
+    async def start_tls(self, *, timeout_s: float | None = None) -> None:
+        await self._stream.start_tls(timeout_s=timeout_s)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
 class TcpStream:
     """A Stream over asyncio's own transport.
 

@@ -1,7 +1,7 @@
 """The ledger: which of our addresses connected to which server, for whom, when (spec B2)."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mooring.api.answers import Listing, listing, selected
 from mooring.api.auth import application_of, grant_of
 from mooring.api.doors import Req, door, services_of
-from mooring.api.queries import bad_token, query_of, read_token, write_token
+from mooring.api.queries import query_of, read_position, write_token
 from mooring.egress import LedgerEntry
 
 _QUERY = ("server", "source", "since", "limit", "page_token", "select")
@@ -77,19 +77,11 @@ async def _page(request: Req, application_id: str, subject: str | None) -> ASGIR
         source=query.text("source"),
         since=query.moment_utc("since"),
         limit=limit + 1,
-        before=_position(token) if token else None,
+        before=read_position(token, UUID) if token else None,
     )
     page = entries[:limit]
     cursor = write_token((page[-1].at, page[-1].id)) if len(entries) > limit else None
     return listing(request, selected([_view(e) for e in page], query.select()), next_cursor=cursor)
-
-
-def _position(token: str) -> tuple[datetime, str]:
-    at, identity = read_token(token, tuple[Annotated[datetime, msgspec.Meta(tz=True)], UUID])
-    try:
-        return at.astimezone(UTC), str(identity)
-    except OverflowError:
-        raise bad_token() from None
 
 
 def _view(entry: LedgerEntry) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import Annotated
 
-import msgspec
 from litestar.response.base import ASGIResponse
 
 from mooring.api.answers import Listing, Single, listing, selected, single
@@ -14,7 +11,7 @@ from mooring.api.bodies import json_of
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
-from mooring.api.queries import bad_token, query_of, read_token, write_token
+from mooring.api.queries import query_of, read_position, write_token
 from mooring.api.streams import EVENT_STREAM, Event, Stream
 from mooring.diagnosis import Ask, Diagnosis, DiagnosisView, Told, view_of
 from mooring.errors import InvalidRequest, NotFound
@@ -43,7 +40,7 @@ async def list_diagnoses(request: Req) -> ASGIResponse:
     query = query_of(request)
     limit, token = query.limit(), query.page_token()
     found = await services_of(request).diagnoses.list(
-        application, limit=limit + 1, before=_position(token) if token else None
+        application, limit=limit + 1, before=read_position(token) if token else None
     )
     page = found[:limit]
     cursor = write_token((page[-1].created_at, page[-1].id)) if len(found) > limit else None
@@ -109,14 +106,6 @@ def _last_event(request: Req) -> int:
     """Behind which event to go on; what we did not number is as if nothing had been heard."""
     text = request.headers.get("last-event-id", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
-
-
-def _position(token: str) -> tuple[datetime, str]:
-    at, identity = read_token(token, tuple[Annotated[datetime, msgspec.Meta(tz=True)], str])
-    try:
-        return at.astimezone(UTC), identity
-    except OverflowError:
-        raise bad_token() from None
 
 
 ROUTES = (ask_for_diagnosis, list_diagnoses, find_diagnosis, follow_diagnosis, report_as_json, report_as_page)

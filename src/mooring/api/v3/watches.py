@@ -1,8 +1,5 @@
 """Servers that are watched until they let our static addresses in, and after (spec B12)."""
 
-from datetime import UTC, datetime
-from typing import Annotated
-
 import msgspec
 from litestar.response.base import ASGIResponse
 
@@ -13,7 +10,7 @@ from mooring.api.connecting import SettingsBody, connect_request
 from mooring.api.doors import Req, door, services_of
 from mooring.api.limits import Limit, limits_of
 from mooring.api.paths import segment
-from mooring.api.queries import bad_token, query_of, read_token, write_token
+from mooring.api.queries import query_of, read_position, write_token
 from mooring.diagnosis import WatchView, watch_view
 from mooring.errors import InvalidRequest
 
@@ -72,7 +69,7 @@ async def list_watches(request: Req) -> ASGIResponse:
     query = query_of(request)
     limit, token = query.limit(), query.page_token()
     found = await services_of(request).watches.list(
-        application, limit=limit + 1, before=_position(token) if token else None
+        application, limit=limit + 1, before=read_position(token) if token else None
     )
     page = found[:limit]
     cursor = write_token((page[-1].created_at, page[-1].id)) if len(found) > limit else None
@@ -94,14 +91,6 @@ async def end_watch(request: Req) -> ASGIResponse:
     application = await owner_of(request)
     await services_of(request).watches.end(application, segment(request, "watch_id"))
     return done(request)
-
-
-def _position(token: str) -> tuple[datetime, str]:
-    at, identity = read_token(token, tuple[Annotated[datetime, msgspec.Meta(tz=True)], str])
-    try:
-        return at.astimezone(UTC), identity
-    except OverflowError:
-        raise bad_token() from None
 
 
 ROUTES = (watch_diagnosis, list_watches, find_watch, end_watch)

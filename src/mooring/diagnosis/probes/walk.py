@@ -14,7 +14,7 @@ from mooring.diagnosis.types import Depth, Service, Stage, Target
 from mooring.egress import Dial, Dialer, DialledStream
 from mooring.errors import ConnectionLost, MooringError, ReadTimeout, RemoteProtocolError, TLSFailed
 from mooring.grants import GREETING_S, LOGIN_S, TlsMode, mode_of
-from mooring.net import Endpoint, Stream
+from mooring.net import Layer, Stream
 
 DIAL_S = 25.0
 """Seconds for berth, ledger and connection together; each has its own, shorter limit, and this one is for the rest."""
@@ -193,24 +193,12 @@ _HANDSHAKE = b"\x16\x03\x03"
 _FAREWELLS = {Service.IMAP: b"A LOGOUT\r\n", Service.SMTP: b"QUIT\r\n"}
 
 
-class Metered:
+class Metered(Layer):
     """A stream that ends with an error where an honest server's words would long be over."""
 
     def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._left = MOST_BYTES
-
-    @property
-    def local(self) -> Endpoint:
-        return self._stream.local
-
-    @property
-    def peer(self) -> Endpoint:
-        return self._stream.peer
-
-    @property
-    def host(self) -> str:
-        return self._stream.host
 
     async def receive(self, *, timeout_s: float | None = None) -> bytes:
         """As the stream's. Raises also RemoteProtocolError: this was more than ``MOST_BYTES``."""
@@ -219,12 +207,3 @@ class Metered:
         if self._left < 0:
             raise RemoteProtocolError(f"{self.host} sent more than {MOST_BYTES} bytes")
         return data
-
-    async def send(self, data: bytes, *, timeout_s: float | None = None) -> None:
-        await self._stream.send(data, timeout_s=timeout_s)
-
-    async def start_tls(self, *, timeout_s: float | None = None) -> None:
-        await self._stream.start_tls(timeout_s=timeout_s)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -134,8 +134,3 @@ def _others(conclusion: Conclusion) -> list[str]:
     """What was concluded about the parts, where that is not the whole."""
     told: Sequence[Finding] = [f for f in conclusion.findings if f.code is not conclusion.finding.code]
     return [f"{_NAMES[f.service] if f.service else ''} at {f.address}: {f.code} ({f.confidence:.2f})" for f in told]
-
-
-def what_is_asked(targets: Sequence[Target]) -> str:
-    """The question in a line: ``imap mail.example.com:993, smtp mail.example.com:465``."""
-    return ", ".join(f"{t.service} {t.host}:{t.port}" for t in targets)

@@ -3,7 +3,7 @@
 import zlib
 
 from mooring.errors import Conflict, RemoteProtocolError
-from mooring.net import Endpoint, Stream
+from mooring.net import Layer, Stream
 
 _WINDOW_BITS = -15
 """The largest window, without a header: the server may use all of it (RFC 4978 §4)."""
@@ -16,33 +16,21 @@ _CHUNK = 64 * 1024
 """Bytes that one ``receive`` gives at most, so that a small packet that unfolds to gigabytes comes in pieces."""
 
 
-class DeflateStream:
-    """A Stream over another one, compressed both ways. Closing it closes the other."""
+class DeflateStream(Layer):
+    """A Stream over another one, compressed both ways."""
 
-    __slots__ = ("_deflate", "_inflate", "_is_full", "_stream", "_unread")
+    __slots__ = ("_deflate", "_inflate", "_is_full", "_unread")
 
     def __init__(self, stream: Stream, unread: bytes = b"") -> None:
         """
         Args:
             unread: compressed bytes that were already received.
         """
-        self._stream = stream
+        super().__init__(stream)
         self._unread = unread
         self._is_full = False
         self._inflate = zlib.decompressobj(_WINDOW_BITS)
         self._deflate = zlib.compressobj(wbits=_OUR_WINDOW_BITS, memLevel=_OUR_MEMORY_LEVEL)
-
-    @property
-    def local(self) -> Endpoint:
-        return self._stream.local
-
-    @property
-    def peer(self) -> Endpoint:
-        return self._stream.peer
-
-    @property
-    def host(self) -> str:
-        return self._stream.host
 
     async def receive(self, *, timeout_s: float | None = None) -> bytes:
         while not self._inflate.eof:
@@ -67,9 +55,6 @@ class DeflateStream:
             Conflict.
         """
         raise Conflict("TLS cannot begin inside a compressed stream")
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
     def _unfold(self, packed: bytes) -> bytes:
         try:
