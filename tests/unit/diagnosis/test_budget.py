@@ -109,7 +109,7 @@ def test_silence_may_be_met_more_often() -> None:
     assert chosen(spent(Became.UNANSWERED, UNANSWERED.most - 1), LOOK_AGAIN, LOOK_AGAIN) == [Choice.GO, Choice.GO]
     assert chosen(spent(Became.UNANSWERED, UNANSWERED.most), LOOK) == [Choice.SPARE]
     slow = spent(Became.PENDING, UNUSED.most - 1, age_s=UNDECIDED_S + 1)
-    assert chosen(slow, LOOK_AGAIN, LOOK_AGAIN, LOOK_AGAIN) == [Choice.GO, Choice.GO, Choice.SPARE]
+    assert chosen(slow, LOOK_AGAIN, LOOK_AGAIN, LOOK_AGAIN, may_wait=False) == [Choice.GO, Choice.GO, Choice.SPARE]
 
 
 def test_a_server_has_so_many_in_all() -> None:
@@ -163,6 +163,25 @@ def test_who_logs_in_waits_for_what_others_have_under_way_before_he_is_spared() 
     assert chosen(under_way, replace(LOGIN, again=True)) == [Choice.SPARE]
     assert chosen(under_way, LOGIN, may_wait=False) == [Choice.SPARE]
     assert chosen(plus(under_way, spent(Became.ACCEPTED, SUSPECT.most)), LOGIN) == [Choice.SPARE]
+
+
+def test_who_asks_again_waits_for_what_is_not_decided_yet_before_he_is_spared() -> None:
+    under_way = spent(Became.PENDING, UNUSED.most, age_s=1)
+    assert chosen(under_way, LOOK_AGAIN) == [Choice.WAIT]
+    assert chosen(under_way, LOOK_AGAIN, may_wait=False) == [Choice.SPARE]
+    assert chosen(spent(Became.PENDING, UNUSED.most, age_s=UNDECIDED_S + 1), LOOK_AGAIN) == [Choice.GO]
+    assert chosen(spent(Became.UNANSWERED, UNUSED.most), LOOK_AGAIN) == [Choice.GO]
+    assert chosen(plus(under_way, spent(Became.ACCEPTED, UNUSED.most)), LOOK_AGAIN) == [Choice.SPARE]
+
+
+def test_what_only_this_reservation_makes_too_many_is_not_waited_for() -> None:
+    silent = spent(Became.PENDING, age_s=UNDECIDED_S + 1)
+    assert chosen(silent, *[LOOK_AGAIN] * (UNUSED.most + 1)) == [Choice.GO] * UNUSED.most + [Choice.SPARE]
+
+
+def test_what_was_seen_for_somebody_else_meanwhile_is_not_waited_for() -> None:
+    seen = Books(spent(Became.PENDING, UNUSED.most, age_s=1).spent, {KEY: (Fact(SILENCE, 1.0),)})
+    assert chosen(seen, LOOK_AGAIN) == [Choice.RECALL]
 
 
 @pytest.mark.parametrize(

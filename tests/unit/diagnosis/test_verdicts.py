@@ -1,5 +1,6 @@
 """The table by whole diagnoses: a world, the question, and what is concluded (spec §6.17)."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -152,6 +153,26 @@ def test_our_own_gateway_is_no_proof() -> None:
     assert verdict.confidence <= 0.8
     _, verdict = World([keeps_out(*EVERYBODY, how=Outcome.REJECTED, icmp=GATEWAY)]).diagnose(BOTH, exits_of())
     assert verdict.code is not Code.ALLOWLIST_MISSING
+
+
+@pytest.mark.parametrize("static", [1, 4])
+def test_a_sign_of_life_that_could_not_be_looked_for_is_looked_for_once_more(static: int) -> None:
+    crowded = iter([Meeting(Outcome.SPARED)])
+
+    def no_berth(probe: Probe, now: float) -> Meeting | None:
+        return next(crowded, None) if probe.target.port == 443 else None
+
+    world = World([no_berth, keeps_out(*EVERYBODY, ports=[25, 143, 465, 587, 993])])
+    _, verdict = world.diagnose(BOTH, exits_of(static))
+    assert verdict.code is Code.ALLOWLIST_MISSING
+    assert len({p.exit.source for p in world.probes if p.target.port == 443}) == min(static, 2)
+
+
+def test_silence_is_met_by_all_sources_alike() -> None:
+    world = World([keeps_out(*EVERYBODY)])
+    world.diagnose(BOTH, exits_of())
+    met = Counter(p.exit.source for p in world.probes if p.exit.vantage is S)
+    assert max(met.values()) - min(met.values()) <= 1
 
 
 @pytest.mark.parametrize("how", [Outcome.LIMITED, Outcome.BROKEN, Outcome.FAILED])

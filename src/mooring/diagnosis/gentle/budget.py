@@ -300,14 +300,14 @@ def _about(
             return decision
     if decision.choice is Choice.GO:
         return decision
-    if may_wait and wish.login is not None and not wish.again and _would_go_without_pending(wish, books):
-        # What is under way ends within seconds, and may then count for nothing.
-        return Decision(Choice.WAIT)
     # The same answer twice would count as two; and of a probe that was to log in, only a failure before that is one.
     others = [fact for fact in facts if wish.since_s <= fact.age_s < REMEMBERED_S][wish.recalled :]
-    if others and (wish.login is None or others[0].observation.outcome is not Outcome.REACHED):
-        return Decision(Choice.RECALL, decision.why, others[0])
-    return decision
+    may_recall = bool(others) and (wish.login is None or others[0].observation.outcome is not Outcome.REACHED)
+    waits = not wish.again if wish.login is not None else not may_recall
+    if may_wait and waits and _would_go_without_others(wish, books, running):
+        # What is under way ends within seconds, and may then count for nothing, or be an answer to this.
+        return Decision(Choice.WAIT)
+    return Decision(Choice.RECALL, decision.why, others[0]) if may_recall else decision
 
 
 def _about_connection(wish: Wish, books: Books) -> Decision:
@@ -341,10 +341,11 @@ def _about_connection(wish: Wish, books: Books) -> Decision:
     return Decision(Choice.SPARE, f"Not asked: {why}; more could get the address banned.")
 
 
-def _would_go_without_pending(wish: Wish, books: Books) -> bool:
-    """Whether it is only what others have under way that makes this connection one too many."""
-    settled = Books([s for s in books.spent if not _is_under_way(s)], books.facts)
-    return len(settled.spent) < len(books.spent) and _about_connection(wish, settled).choice is Choice.GO
+def _would_go_without_others(wish: Wish, books: Books, running: Books) -> bool:
+    """Whether it is only what was under way before that makes this connection one too many."""
+    settled = [spent for spent in books.spent if not _is_under_way(spent)]
+    mine = running.spent[len(books.spent) :]
+    return len(settled) < len(books.spent) and _about_connection(wish, Books([*settled, *mine])).choice is Choice.GO
 
 
 def _about_login(service: str, login: bytes, books: Books, services: Sequence[str], *, may_wait: bool) -> Decision:

@@ -6,6 +6,7 @@ allow), more dynamic ones, the other lists, other ports of the host
 round 3…  until the difference is no chance, or there is no more to learn
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -60,6 +61,7 @@ class Plan:
     chance: Random
     planned: int = 0
     rounds: int = 0
+    _busy: Counter[str] = field(default_factory=Counter[str])
     _widened: set[tuple[Service, int, str]] = field(default_factory=set[tuple[Service, int, str]])
     _asked: set[tuple[Service, int, str, Vantage]] = field(default_factory=set[tuple[Service, int, str, Vantage]])
     _deep: dict[Service, set[str]] = field(default_factory=dict[Service, set[str]])
@@ -92,7 +94,7 @@ class Plan:
         if self.rounds >= ROUNDS or self.planned >= MOST:
             return []
         layout = Layout(evidence)
-        probes = self._instead(layout)
+        probes = self._instead(layout) + self._once_more(layout)
         for target in evidence.question.targets:
             cells = layout.cells(target)
             for cell in cells:
@@ -139,6 +141,21 @@ class Plan:
             if way_out is not None:
                 tried.add((way_out.source, o.service, o.port, o.address))
                 probes.append(self._probe(way_out, target, o.address, self._depths.get(o.probe, Depth.GREETING)))
+        return probes
+
+    def _once_more(self, layout: Layout) -> list[Probe]:
+        """For each other port that could not be looked at just then: once more, by another source if there is one."""
+        probes: list[Probe] = []
+        for o in layout.evidence.observations:
+            if o.outcome is not Outcome.SPARED or not o.is_alternative or o.probe in self._replaced:
+                continue
+            self._replaced.add(o.probe)
+            exits = [e for e in layout.exits(o.vantage, o.family) if not layout.is_broken(e.source, o.family)]
+            others = [e for e in exits if e.source != o.source]
+            for way_out in self._least_busy(others or exits):
+                probe = self._probe(way_out, Target(o.service, o.host, o.port, o.tls), o.address, alternative=True)
+                self._replaced.add(probe.id)
+                probes.append(probe)
         return probes
 
     def _login_elsewhere(self, layout: Layout, target: Target, cells: Sequence[Cell]) -> list[Probe]:
@@ -233,11 +250,10 @@ class Plan:
         places = [place for place in _PORTS[target.service] if place[0] != target.port]
         if any(o.outcome in SETTINGS for o in cell.own.seen) and target.service is not Service.CALDAV:
             places.insert(0, (target.port, other))
-        way_out = _spread(layout.exits(Vantage.STATIC, cell.family), 1 + list(Service).index(target.service))
         return [
             self._probe(e, Target(target.service, target.host, port, tls), cell.address, alternative=True)
-            for e in way_out
             for port, tls in places
+            for e in self._least_busy(layout.exits(Vantage.STATIC, cell.family))
         ]
 
     def _signs_of_life(self, layout: Layout, cell: Cell) -> list[Probe]:
@@ -246,14 +262,19 @@ class Plan:
             return []
         self._looked_for_life.add(cell.address)
         asked = {(t.service, t.port) for t in layout.question.targets}
-        # Not the source of the first pair, whose connections may all be waiting for an answer.
-        exits = _spread(layout.exits(Vantage.STATIC, cell.family), -1)
         return [
             self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
             for service, port, tls in _LIFE
             if (service, port) not in asked
-            for e in exits
+            for e in self._least_busy(layout.exits(Vantage.STATIC, cell.family))
         ]
+
+    def _least_busy(self, exits: Sequence[Exit]) -> list[Exit]:
+        """The one of them that has asked least, if there is one: a source has few connections with a server at a time.
+
+        Silence takes all of them, and what is to show that the host lives would wait behind it for too long.
+        """
+        return sorted(exits, key=lambda way_out: self._busy[way_out.source])[:1]
 
     def _again(self, way_out: Exit, cell: Cell, *, after_s: float = 0.0) -> Probe:
         return self._probe(way_out, cell.target, cell.address, after_s=after_s)
@@ -269,6 +290,7 @@ class Plan:
         alternative: bool = False,
     ) -> Probe:
         self.planned += 1
+        self._busy[way_out.source] += 1
         self._depths[self.planned] = depth
         if depth is Depth.FULL and way_out.vantage is Vantage.DYNAMIC:
             self._deep.setdefault(target.service, set()).add(way_out.source)
@@ -280,11 +302,6 @@ class Plan:
 
 def _depth(evidence: Evidence, target: Target) -> Depth:
     return Depth.FULL if evidence.question.with_credentials and target.is_confirmed else Depth.GREETING
-
-
-def _spread(exits: Sequence[Exit], turn: int) -> list[Exit]:
-    """One of them, another for each turn: a source has few connections with one server at a time."""
-    return [exits[turn % len(exits)]] if exits else []
 
 
 def _pairs(evidence: Evidence, target: Target) -> Iterator[tuple[str, Exit | None, Exit | None]]:
