@@ -169,6 +169,16 @@ async def test_the_account_is_connected_once_all_is_open(tower: Tower) -> None:
     assert len(tower.house.sessions.asked) == 2
 
 
+async def test_the_account_is_sealed_anew_by_a_new_key_once_and_connected_all_the_same(tower: Tower) -> None:
+    watch = await tower.begin(account())
+    assert await tower.watches.reseal() == 0
+    tower.house.vault.rotate()
+    assert [await tower.watches.reseal() for _ in range(2)] == [1, 0]
+    tower.outside.admits = set(ADDRESSES)
+    await tower.look(3)
+    assert (await tower.find(watch)).authentication is Authentication.DONE
+
+
 async def test_a_refused_login_is_never_shown_again(tower: Tower) -> None:
     watch = await tower.opened(account(imap_password="another-password"))
     found = await tower.find(watch)

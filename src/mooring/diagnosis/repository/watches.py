@@ -165,6 +165,17 @@ async def end_authentication(
     return True
 
 
+async def sealed_requests(db: Database) -> list[tuple[str, bytes]]:
+    """Every sealed request with its watch's id, for sealing anew."""
+    rows = await db.fetch("SELECT id, request FROM watches WHERE request IS NOT NULL")
+    return [(row["id"], row["request"]) for row in rows]
+
+
+async def replace_request(db: Database, watch_id: str, old: bytes, new: bytes) -> None:
+    """Put the newly sealed request in the place of the old one, if it is still there."""
+    await db.execute("UPDATE watches SET request = $3 WHERE id = $1 AND request = $2", watch_id, old, new)
+
+
 async def forget_watches(db: Database) -> int:
     """Delete those that ended longer ago than ``KEPT``; returns how many."""
     return await in_batches(

@@ -91,6 +91,16 @@ class Watches:
         if not await repository.delete(self._db, application.id, watch_id):
             raise _unknown(watch_id)
 
+    async def reseal(self) -> int:
+        """Seal every account that waits to be connected with the ring's active key; returns how many were not."""
+        changed = 0
+        for watch_id, sealed in await repository.sealed_requests(self._db):
+            if self._vault.needs_reseal(sealed):
+                new = self._vault.reseal(sealed, context=request_context(watch_id))
+                await repository.replace_request(self._db, watch_id, sealed, new)
+                changed += 1
+        return changed
+
     async def _write(
         self,
         watch_id: str,
