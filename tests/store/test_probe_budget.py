@@ -197,6 +197,29 @@ async def test_who_stops_waiting_asks_himself(database: Database, vault: Vault) 
     assert await impatient.reserve(question("c"), []) == ([], [])
 
 
+async def test_who_waits_to_ask_again_is_not_told_what_he_has_seen_himself(database: Database, vault: Vault) -> None:
+    budget = SharedBudget(database, vault, SystemClock(), join_s=0.6)
+    assert await ask(budget, question("a"), probe(1)) is Outcome.REACHED
+    elsewhere = Target(Service.IMAP, "other.example.test", 993)
+    begun = [probe(n, target=elsewhere) for n in range(2, 2 + UNUSED.most - 1)]
+    assert len((await budget.reserve(question("b", elsewhere), begun))[0]) == len(begun)
+    assert await ask(budget, question("a"), probe(2)) is Outcome.SPARED
+
+
+async def test_who_was_spared_has_had_no_answer(
+    processes: tuple[SharedBudget, SharedBudget], database: Database
+) -> None:
+    elsewhere = Target(Service.IMAP, "other.example.test", 993)
+    for n in range(UNUSED.most):
+        await ask(processes[0], question("a", elsewhere), probe(n, target=elsewhere))
+        await older(database, 30)
+    assert await ask(processes[0], question("b"), probe(1)) is Outcome.SPARED
+    await older(database, UNUSED.within_s)
+    assert await ask(processes[1], question("c"), probe(1)) is Outcome.REACHED
+    going, [answer] = await processes[0].reserve(question("b"), [probe(2)])
+    assert (going, answer.outcome, answer.remembered) == ([], Outcome.REACHED, True)
+
+
 async def test_what_counts_no_longer_is_forgotten(
     processes: tuple[SharedBudget, SharedBudget], database: Database
 ) -> None:

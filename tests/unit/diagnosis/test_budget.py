@@ -10,6 +10,7 @@ from mooring.diagnosis.gentle.budget import (
     FLIGHT_S,
     FRESH_S,
     LOCK_OUTS,
+    PATIENT_S,
     REFUSED,
     REFUSED_USER,
     REMEMBERED_S,
@@ -54,7 +55,7 @@ def plus(*books: Books) -> Books:
 
 
 def known(observation: Observation, age_s: float) -> Books:
-    return Books([], {KEY: (Fact(observation, age_s),)})
+    return Books([], {KEY: (Fact(1, observation, age_s),)})
 
 
 def chosen(books: Books, *wishes: Wish, may_wait: bool = True) -> list[Choice]:
@@ -160,7 +161,8 @@ def test_one_wrong_password_leaves_room_for_another_and_no_more() -> None:
 def test_who_logs_in_waits_for_what_others_have_under_way_before_he_is_spared() -> None:
     under_way = spent(Became.PENDING, SUSPECT.most, login=BOB, age_s=1)
     assert chosen(under_way, LOGIN) == [Choice.WAIT]
-    assert chosen(under_way, replace(LOGIN, again=True)) == [Choice.SPARE]
+    assert chosen(under_way, replace(LOGIN, again=True)) == [Choice.WAIT]
+    assert chosen(under_way, replace(LOGIN, again=True, since_s=PATIENT_S)) == [Choice.SPARE]
     assert chosen(under_way, LOGIN, may_wait=False) == [Choice.SPARE]
     assert chosen(plus(under_way, spent(Became.ACCEPTED, SUSPECT.most)), LOGIN) == [Choice.SPARE]
 
@@ -168,6 +170,7 @@ def test_who_logs_in_waits_for_what_others_have_under_way_before_he_is_spared() 
 def test_who_asks_again_waits_for_what_is_not_decided_yet_before_he_is_spared() -> None:
     under_way = spent(Became.PENDING, UNUSED.most, age_s=1)
     assert chosen(under_way, LOOK_AGAIN) == [Choice.WAIT]
+    assert chosen(under_way, replace(LOOK_AGAIN, since_s=PATIENT_S)) == [Choice.SPARE]
     assert chosen(under_way, LOOK_AGAIN, may_wait=False) == [Choice.SPARE]
     assert chosen(spent(Became.PENDING, UNUSED.most, age_s=UNDECIDED_S + 1), LOOK_AGAIN) == [Choice.GO]
     assert chosen(spent(Became.UNANSWERED, UNUSED.most), LOOK_AGAIN) == [Choice.GO]
@@ -179,9 +182,12 @@ def test_what_only_this_reservation_makes_too_many_is_not_waited_for() -> None:
     assert chosen(silent, *[LOOK_AGAIN] * (UNUSED.most + 1)) == [Choice.GO] * UNUSED.most + [Choice.SPARE]
 
 
-def test_what_was_seen_for_somebody_else_meanwhile_is_not_waited_for() -> None:
-    seen = Books(spent(Became.PENDING, UNUSED.most, age_s=1).spent, {KEY: (Fact(SILENCE, 1.0),)})
-    assert chosen(seen, LOOK_AGAIN) == [Choice.RECALL]
+def test_what_was_seen_for_somebody_else_meanwhile_is_not_waited_for_and_one_s_own_is_no_answer() -> None:
+    seen = Books(spent(Became.PENDING, UNUSED.most, age_s=1).spent, {KEY: (Fact(8, SILENCE, 1), Fact(7, SILENCE, 2))})
+    assert chosen(seen, LOOK_AGAIN, LOOK_AGAIN, LOOK_AGAIN) == [Choice.RECALL, Choice.RECALL, Choice.WAIT]
+    mine = replace(LOOK_AGAIN, had=frozenset({8}))
+    decisions = decide([mine, mine], seen, may_wait=False)
+    assert [(d.choice, d.recalled and d.recalled.id) for d in decisions] == [(Choice.RECALL, 7), (Choice.SPARE, None)]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from mooring.diagnosis.types import Control, Earlier, Exit, Icmp, Outcome, Probe, Question, Service, Stage, Vantage
 from mooring.diagnosis.verdict.types import Code
+from mooring.grants import TlsMode
 from tests.unit.diagnosis.virtual import START
 from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, Meeting, World, exits_of, keeps_out, port, question
 
@@ -166,6 +167,31 @@ def test_a_sign_of_life_that_could_not_be_looked_for_is_looked_for_once_more(sta
     _, verdict = world.diagnose(BOTH, exits_of(static))
     assert verdict.code is Code.ALLOWLIST_MISSING
     assert len({p.exit.source for p in world.probes if p.target.port == 443}) == min(static, 2)
+
+
+@pytest.mark.parametrize("how", ["dead", "broken"])
+@pytest.mark.parametrize("static", [2, 3, 4])
+def test_a_sign_of_life_is_looked_for_by_a_source_that_works(how: str, static: int) -> None:
+    first = frozenset({"v3-us-static-4-20"})
+    rules = [keeps_out(*EVERYBODY, ports=[25, 143, 465, 587, 993])]
+    world = World(rules, dead=first) if how == "dead" else World(rules, broken=first)
+    _, verdict = world.diagnose(BOTH, exits_of(static))
+    assert verdict.code is Code.ALLOWLIST_MISSING
+
+
+def test_what_was_spared_is_asked_once_more_in_the_same_mode() -> None:
+    clear = port(993, Outcome.NOT_TLS, spoken="imap", stage=Stage.TLS)
+    spared = iter([Meeting(Outcome.SPARED)])
+
+    def no_berth(probe: Probe, now: float) -> Meeting | None:
+        return next(spared, None) if probe.target.tls is TlsMode.STARTTLS else None
+
+    def in_clear(probe: Probe, now: float) -> Meeting | None:
+        return None if probe.target.tls is TlsMode.STARTTLS else clear(probe, now)
+
+    world = World([no_berth, in_clear, port(143, Outcome.RESET)])
+    _, verdict = world.diagnose(question(), exits_of())
+    assert verdict.servers == (f"imap {HOST}:993 starttls",)
 
 
 def test_silence_is_met_by_all_sources_alike() -> None:

@@ -36,6 +36,8 @@ ADDRESS6 = "2001:db8:5::7"
 PASSWORD = "correct horse"
 
 CONNECT_S = 8.0
+BERTH_S = 5.0
+"""Seconds that a probe waits for a berth before it is spared."""
 SYNS_S = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
 """When Linux sends SYNs, as far as a connection is waited for (tcp_syn_linear_timeouts=4)."""
 
@@ -126,8 +128,8 @@ class World:
         return Observation(
             probe.id, at, probe.exit.vantage, probe.exit.environment, probe.exit.source, probe.exit.address,
             probe.target.service, probe.target.host, probe.target.port, probe.address, meeting.outcome, meeting.stage,
-            self._depth(probe), steps, (began.monotonic() - started) * 1000, said=meeting.said, spoken=meeting.spoken,
-            icmp=meeting.icmp, is_alternative=probe.is_alternative,
+            self._depth(probe), steps, (began.monotonic() - started) * 1000, tls=probe.target.tls, said=meeting.said,
+            spoken=meeting.spoken, icmp=meeting.icmp, is_alternative=probe.is_alternative,
         )  # fmt: skip
 
     async def control(self, question: Question, way_out: Exit, family: int) -> Control:
@@ -165,6 +167,8 @@ class World:
             if probe.exit.source in self.broken or self.chance.random() < self.loss:
                 continue
             meeting = self._rule(probe)
+            if meeting is not None and meeting.outcome is Outcome.SPARED:
+                await asyncio.sleep(BERTH_S)
             if meeting is None or meeting.outcome is not Outcome.SILENT:
                 return meeting or Meeting(Outcome.REACHED, _last(probe))
         await asyncio.sleep(started + CONNECT_S - LoopClock().monotonic())

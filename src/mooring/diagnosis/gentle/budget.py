@@ -4,7 +4,7 @@ A probe of ours must never be what gets an address banned, and many who ask abou
 than one who does. What may not be asked again is answered by what was seen a moment ago, or said to be spared.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -46,6 +46,9 @@ UNDECIDED_S = 4.0
 silence, as a rule, and no longer counts as accepted."""
 FLIGHT_S = 30.0
 """Seconds that a probe may be under way; one that has said nothing by then is not waited for."""
+PATIENT_S = 9.0
+"""Seconds from when a diagnosis first asked something for which it waits with asking again: what was under way then has
+met the time-out of a connection (8 s) by the end of them."""
 LONGEST_S = max(rule.within_s for rule in (UNUSED, SUSPECT, UNANSWERED, SERVER, REFUSED, REFUSED_USER, LIMITED))
 
 
@@ -128,8 +131,13 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What was seen a moment ago."""
+    """What was seen a moment ago.
 
+    Attributes:
+        id: of the connection that saw it.
+    """
+
+    id: int
     observation: Observation
     age_s: float
 
@@ -139,16 +147,16 @@ class Wish:
     """A probe that somebody wants to send.
 
     Attributes:
-        again: the same diagnosis has had an answer to it already, and wants another.
-        since_s: seconds for which that diagnosis has been asking; what was seen since then it has seen itself.
-        recalled: how many answers it has had from memory.
+        again: the same diagnosis has asked it already, and wants another answer.
+        since_s: seconds since it first did.
+        had: the facts that it has, or will have seen itself: one of them twice would count as two.
     """
 
     key: Key
     login: bytes | None
     again: bool = False
     since_s: float = 0.0
-    recalled: int = 0
+    had: frozenset[int] = frozenset()
 
 
 class Choice(StrEnum):
@@ -157,7 +165,7 @@ class Choice(StrEnum):
     GO = "go"
     #: what was seen a moment ago is the answer
     RECALL = "recall"
-    #: the answer is on its way to somebody else
+    #: the answer is on its way to somebody else, or what is under way leaves no room just now
     WAIT = "wait"
     SPARE = "spare"
 
@@ -196,11 +204,13 @@ def decide(wishes: Sequence[Wish], books: Books, *, may_wait: bool) -> list[Deci
     running = Books(list(books.spent), books.facts)
     services = _services_by_login(wishes)
     decisions: list[Decision] = []
-    recalled = Counter[Key]()
+    recalled = defaultdict[Key, set[int]](set)
     for wanted in wishes:
-        wish = replace(wanted, recalled=wanted.recalled + recalled[wanted.key])
+        had = recalled[wanted.key]
+        wish = replace(wanted, again=wanted.again or bool(had), had=wanted.had | had)
         decision = _about(wish, books, running, services, may_wait=may_wait)
-        recalled[wish.key] += decision.choice is Choice.RECALL
+        if decision.recalled is not None:
+            had.add(decision.recalled.id)
         if decision.choice is Choice.GO:
             running.spent.append(Spent(wish.key, wish.login, Became.PENDING, 0.0))
         decisions.append(decision)
@@ -287,9 +297,9 @@ def _anonymous(observation: Observation, outcome: Outcome | None = None, stage: 
 def _about(
     wish: Wish, books: Books, running: Books, services: Mapping[bytes, Sequence[str]], *, may_wait: bool
 ) -> Decision:
-    facts = books.facts.get(wish.key, ())
+    facts = [fact for fact in books.facts.get(wish.key, ()) if fact.id not in wish.had and fact.age_s < REMEMBERED_S]
     if wish.login is None and not wish.again:
-        if facts and facts[0].age_s < FRESH_S and not wish.recalled:
+        if facts and facts[0].age_s < FRESH_S:
             return Decision(Choice.RECALL, recalled=facts[0])
         if may_wait and any(s.key == wish.key and _is_under_way(s) for s in books.spent):
             return Decision(Choice.WAIT)
@@ -300,14 +310,14 @@ def _about(
             return decision
     if decision.choice is Choice.GO:
         return decision
-    # The same answer twice would count as two; and of a probe that was to log in, only a failure before that is one.
-    others = [fact for fact in facts if wish.since_s <= fact.age_s < REMEMBERED_S][wish.recalled :]
-    may_recall = bool(others) and (wish.login is None or others[0].observation.outcome is not Outcome.REACHED)
-    waits = not wish.again if wish.login is not None else not may_recall
-    if may_wait and waits and _would_go_without_others(wish, books, running):
+    # Of a probe that was to log in, only a failure before that is an answer.
+    may_recall = bool(facts) and (wish.login is None or facts[0].observation.outcome is not Outcome.REACHED)
+    has_time = not wish.again or wish.since_s < PATIENT_S
+    wants = wish.login is not None or (wish.again and not may_recall)
+    if may_wait and has_time and wants and _would_go_once_settled(wish, books, running):
         # What is under way ends within seconds, and may then count for nothing, or be an answer to this.
         return Decision(Choice.WAIT)
-    return Decision(Choice.RECALL, decision.why, others[0]) if may_recall else decision
+    return Decision(Choice.RECALL, decision.why, facts[0]) if may_recall else decision
 
 
 def _about_connection(wish: Wish, books: Books) -> Decision:
@@ -341,8 +351,8 @@ def _about_connection(wish: Wish, books: Books) -> Decision:
     return Decision(Choice.SPARE, f"Not asked: {why}; more could get the address banned.")
 
 
-def _would_go_without_others(wish: Wish, books: Books, running: Books) -> bool:
-    """Whether it is only what was under way before that makes this connection one too many."""
+def _would_go_once_settled(wish: Wish, books: Books, running: Books) -> bool:
+    """Whether it is only what is under way, of this diagnosis or another, that makes this connection one too many."""
     settled = [spent for spent in books.spent if not _is_under_way(spent)]
     mine = running.spent[len(books.spent) :]
     return len(settled) < len(books.spent) and _about_connection(wish, Books([*settled, *mine])).choice is Choice.GO

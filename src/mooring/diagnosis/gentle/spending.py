@@ -26,7 +26,7 @@ from mooring.store import Database
 from mooring.vault import Vault
 
 JOIN_S = 15.0
-"""Seconds to wait for what is under way to somebody else: nobody who asks later learns less for it."""
+"""Seconds to wait for what is under way: nobody who asks later learns less for it."""
 LOOK_S = 0.5
 """Seconds between looks at what other processes' probes have come to; this one's are heard of at once."""
 REMEMBERED = 20_000
@@ -38,11 +38,11 @@ _Sent = tuple[str, int, str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class _Had:
-    """What a diagnosis has had of one key: since when, when last, and how many answers from memory."""
+    """What a diagnosis has had of one key: since when, when last, and the connections that saw, or are to see it."""
 
     since: float
     last: float
-    recalled: int
+    facts: frozenset[int]
 
 
 class SharedBudget:
@@ -60,7 +60,8 @@ class SharedBudget:
     async def reserve(self, question: Question, probes: Sequence[Probe]) -> tuple[list[Probe], list[Observation]]:
         """Which of these may leave now, counted as if they had; and for the others what is remembered, or why not.
 
-        Whoever wants to know what somebody else is just finding out waits for that.
+        Whoever wants to know what somebody else is just finding out waits for that, and so does whoever would be spared
+        for nothing but what is under way.
 
         Raises:
             StoreUnavailable.
@@ -68,11 +69,11 @@ class SharedBudget:
         if not probes:
             return [], []
         keys = [_key(probe) for probe in probes]
-        wishes = [self._wish(question, key, probe) for key, probe in zip(keys, probes, strict=True)]
         until = self._clock.monotonic() + self._join_s
         while True:
             settled = self._settled
             may_wait = self._clock.monotonic() < until
+            wishes = [self._wish(question, key, probe) for key, probe in zip(keys, probes, strict=True)]
             decisions, ids = await self._decide(wishes, may_wait=may_wait)
             if ids is not None:
                 break
@@ -82,11 +83,13 @@ class SharedBudget:
         going: list[Probe] = []
         answered: list[Observation] = []
         for probe, key, decision in zip(probes, keys, decisions, strict=True):
-            self._keep_had(question, key, recalled=decision.choice is Choice.RECALL)
             if decision.choice is Choice.GO:
-                self._keep_sent(_sent_of(question, probe), key, ids.pop(0))
+                spent_id = ids.pop(0)
+                self._keep_sent(_sent_of(question, probe), key, spent_id)
+                self._keep_had(question, key, spent_id)
                 going.append(probe)
             elif decision.recalled is not None:
+                self._keep_had(question, key, decision.recalled.id)
                 answered.append(_recalled(probe, decision.recalled.observation))
             else:
                 answered.append(self._spared(probe, decision.why))
@@ -102,9 +105,9 @@ class SharedBudget:
         if o.remembered:
             return
         sent = (question.subject, o.probe, o.source, o.address, str(o.service), o.port)
-        key, spent_id = self._sent.pop(sent, (None, None))
-        if key is None:
+        if sent not in self._sent:
             return
+        key, spent_id = self._sent.pop(sent)
         target = next((t for t in question.targets if t.service is o.service), None)
         # A path of calendars may name a user.
         names_a_user = o.service is Service.CALDAV and target is not None and target.path != ""
@@ -159,6 +162,7 @@ class SharedBudget:
             outcome=Outcome.SPARED,
             stage=Stage.CONNECT,
             depth=probe.depth,
+            tls=probe.target.tls,
             detail=why,
             is_alternative=probe.is_alternative,
         )
@@ -172,12 +176,12 @@ class SharedBudget:
         had = self._had.get((question.subject, key))
         if had is None:
             return Wish(key, self._login(probe))
-        return Wish(key, self._login(probe), True, self._clock.monotonic() - had.since, had.recalled)
+        return Wish(key, self._login(probe), True, self._clock.monotonic() - had.since, had.facts)
 
-    def _keep_had(self, question: Question, key: Key, *, recalled: bool) -> None:
+    def _keep_had(self, question: Question, key: Key, fact_id: int) -> None:
         now = self._clock.monotonic()
-        before = self._had.get((question.subject, key), _Had(now, now, 0))
-        self._had[question.subject, key] = _Had(before.since, now, before.recalled + recalled)
+        before = self._had.get((question.subject, key), _Had(now, now, frozenset()))
+        self._had[question.subject, key] = _Had(before.since, now, before.facts | {fact_id})
         self._had.move_to_end((question.subject, key))
         while self._had and (len(self._had) > REMEMBERED or now - next(iter(self._had.values())).last > REMEMBERED_S):
             self._had.popitem(last=False)

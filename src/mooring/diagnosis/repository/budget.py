@@ -35,7 +35,7 @@ async def books(tx: Connection, servers: Sequence[str], logins: Sequence[bytes])
         list(servers), list(logins), LONGEST_S,
     )  # fmt: skip
     facts = await tx.fetch(
-        """SELECT server, source, service, port, host, tls, observation,
+        """SELECT server, source, service, port, host, tls, id, observation,
                   extract(epoch FROM clock_timestamp() - at)::float8 AS age_s
            FROM probe_facts WHERE server = ANY ($1) AND at > now() - make_interval(secs => $2) ORDER BY at DESC""",
         list(servers), REMEMBERED_S,
@@ -43,7 +43,8 @@ async def books(tx: Connection, servers: Sequence[str], logins: Sequence[bytes])
     seen: dict[Key, tuple[Fact, ...]] = {}
     for row in facts:
         key = Key(*tuple(row)[:6])
-        seen[key] = (*seen.get(key, ()), Fact(msgspec.convert(row["observation"], Observation), row["age_s"]))
+        fact = Fact(row["id"], msgspec.convert(row["observation"], Observation), row["age_s"])
+        seen[key] = (*seen.get(key, ()), fact)
     return Books(
         [Spent(Key(*tuple(row)[:6]), row["login"], Became(row["became"]), row["age_s"]) for row in spent], seen
     )
@@ -67,7 +68,7 @@ async def spend(tx: Connection, going: Sequence[tuple[Key, bytes | None]]) -> li
 async def settle(
     db: Database,
     key: Key,
-    spent_id: int | None,
+    spent_id: int,
     became: Became | None,
     fact: Observation | None,
     *,
@@ -80,9 +81,9 @@ async def settle(
         more, more_became: further connections that it took, and what each of them counts as.
     """
     async with db.transaction() as tx:
-        if spent_id is not None and became is None:
+        if became is None:
             await tx.execute("DELETE FROM probe_counts WHERE server = $1 AND id = $2", key.server, spent_id)
-        elif spent_id is not None:
+        else:
             await tx.execute(
                 "UPDATE probe_counts SET became = $3 WHERE server = $1 AND id = $2", key.server, spent_id, became
             )
@@ -94,9 +95,9 @@ async def settle(
             )  # fmt: skip
         if fact is not None:
             await tx.execute(
-                """INSERT INTO probe_facts (server, source, service, port, host, tls, observation, at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())""",
-                key.server, key.source, key.service, key.port, key.host, key.tls, fact,
+                """INSERT INTO probe_facts (server, source, service, port, host, tls, id, observation, at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())""",
+                key.server, key.source, key.service, key.port, key.host, key.tls, spent_id, fact,
             )  # fmt: skip
 
 

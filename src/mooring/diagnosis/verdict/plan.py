@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mooring.diagnosis.types import Depth, Evidence, Exit, Observation, Outcome, Probe, Service, Target, Vantage
-from mooring.diagnosis.verdict.cells import FILTERS, SETTINGS, Cell, Layout, is_statement, logged_in
+from mooring.diagnosis.verdict.cells import FILTERS, SETTINGS, UNDECIDED, Cell, Layout, is_statement, logged_in
 from mooring.diagnosis.verdict.odds import CALL, chance_of_filter
 from mooring.diagnosis.verdict.rows import RELAY_PORT
 from mooring.grants import TlsMode
@@ -61,12 +61,13 @@ class Plan:
     chance: Random
     planned: int = 0
     rounds: int = 0
-    _busy: Counter[str] = field(default_factory=Counter[str])
+    _asked_by: Counter[str] = field(default_factory=Counter[str])
     _widened: set[tuple[Service, int, str]] = field(default_factory=set[tuple[Service, int, str]])
     _asked: set[tuple[Service, int, str, Vantage]] = field(default_factory=set[tuple[Service, int, str, Vantage]])
     _deep: dict[Service, set[str]] = field(default_factory=dict[Service, set[str]])
     _depths: dict[int, Depth] = field(default_factory=dict[int, Depth])
     _replaced: set[int] = field(default_factory=set[int])
+    _repeated: set[int] = field(default_factory=set[int])
     _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
 
@@ -144,17 +145,27 @@ class Plan:
         return probes
 
     def _once_more(self, layout: Layout) -> list[Probe]:
-        """For each other port that could not be looked at just then: once more, by another source if there is one."""
+        """For each other port that could not be looked at: once more, by another static source if there is one.
+
+        Not after the server has said that it is too much, and no sign of life of a host that has shown others.
+        """
+        if any(o.outcome is Outcome.LIMITED for o in layout.evidence.observations):
+            return []
+        services = {t.service for t in layout.question.targets}
         probes: list[Probe] = []
         for o in layout.evidence.observations:
-            if o.outcome is not Outcome.SPARED or not o.is_alternative or o.probe in self._replaced:
+            lost = o.outcome in UNDECIDED or layout.is_broken(o.source, o.family)
+            if not (lost and o.is_alternative and o.vantage is Vantage.STATIC) or o.probe in self._repeated:
                 continue
-            self._replaced.add(o.probe)
-            exits = [e for e in layout.exits(o.vantage, o.family) if not layout.is_broken(e.source, o.family)]
-            others = [e for e in exits if e.source != o.source]
-            for way_out in self._least_busy(others or exits):
+            self._repeated.add(o.probe)
+            if o.service not in services and layout.lives(o.host):
+                continue
+            exits = _usable(layout, o.vantage, o.family)
+            # The same one has nothing new to say where the budget did not even let it begin.
+            others = [e for e in exits if e.source != o.source or (len(exits) == 1 and o.elapsed_ms > 0)]
+            for way_out in self._least_asked(others):
                 probe = self._probe(way_out, Target(o.service, o.host, o.port, o.tls), o.address, alternative=True)
-                self._replaced.add(probe.id)
+                self._repeated.add(probe.id)
                 probes.append(probe)
         return probes
 
@@ -231,8 +242,7 @@ class Plan:
 
         Of the dynamic ones a few stand for all; each static one is an address that has to be allowed.
         """
-        exits = cell.layout.exits(vantage, cell.family)
-        usable = [e for e in exits if not cell.layout.is_broken(e.source, cell.family)]
+        usable = _usable(cell.layout, vantage, cell.family)
         if vantage is Vantage.DYNAMIC:
             usable = usable[:DYNAMIC_SOURCES]
         seen = [o.source for o in cell.side(vantage).seen]
@@ -253,7 +263,7 @@ class Plan:
         return [
             self._probe(e, Target(target.service, target.host, port, tls), cell.address, alternative=True)
             for port, tls in places
-            for e in self._least_busy(layout.exits(Vantage.STATIC, cell.family))
+            for e in self._least_asked(_usable(layout, Vantage.STATIC, cell.family))
         ]
 
     def _signs_of_life(self, layout: Layout, cell: Cell) -> list[Probe]:
@@ -266,15 +276,16 @@ class Plan:
             self._probe(e, Target(service, cell.target.host, port, tls), cell.address, alternative=True)
             for service, port, tls in _LIFE
             if (service, port) not in asked
-            for e in self._least_busy(layout.exits(Vantage.STATIC, cell.family))
+            for e in self._least_asked(_usable(layout, Vantage.STATIC, cell.family))
         ]
 
-    def _least_busy(self, exits: Sequence[Exit]) -> list[Exit]:
+    def _least_asked(self, exits: Sequence[Exit]) -> list[Exit]:
         """The one of them that has asked least, if there is one: a source has few connections with a server at a time.
 
-        Silence takes all of them, and what is to show that the host lives would wait behind it for too long.
+        Silence takes all of them, and what is to show that the host lives would wait behind it for too long. Of equal
+        ones the last: the first pairs leave by the first.
         """
-        return sorted(exits, key=lambda way_out: self._busy[way_out.source])[:1]
+        return [min(reversed(exits), key=lambda way_out: self._asked_by[way_out.source])] if exits else []
 
     def _again(self, way_out: Exit, cell: Cell, *, after_s: float = 0.0) -> Probe:
         return self._probe(way_out, cell.target, cell.address, after_s=after_s)
@@ -290,7 +301,7 @@ class Plan:
         alternative: bool = False,
     ) -> Probe:
         self.planned += 1
-        self._busy[way_out.source] += 1
+        self._asked_by[way_out.source] += 1
         self._depths[self.planned] = depth
         if depth is Depth.FULL and way_out.vantage is Vantage.DYNAMIC:
             self._deep.setdefault(target.service, set()).add(way_out.source)
@@ -302,6 +313,11 @@ class Plan:
 
 def _depth(evidence: Evidence, target: Target) -> Depth:
     return Depth.FULL if evidence.question.with_credentials and target.is_confirmed else Depth.GREETING
+
+
+def _usable(layout: Layout, vantage: Vantage, family: int) -> list[Exit]:
+    """The exits of a group that are not known to be broken."""
+    return [e for e in layout.exits(vantage, family) if not layout.is_broken(e.source, family)]
 
 
 def _pairs(evidence: Evidence, target: Target) -> Iterator[tuple[str, Exit | None, Exit | None]]:

@@ -47,7 +47,7 @@ CREATE INDEX probe_counts_at ON probe_counts (at);
 
 CREATE TABLE probe_facts (                            -- what a probe saw of a server a moment ago; nothing of a user
     server      text NOT NULL,
-    id          bigint GENERATED ALWAYS AS IDENTITY,
+    id          bigint NOT NULL,                      -- of the connection that saw it, in probe_counts
     source      text NOT NULL,
     service     text NOT NULL,
     port        integer NOT NULL,
