@@ -46,7 +46,12 @@ def test_a_diagnosis_survives_its_process(mooring: Running, lab: Laboratory, fir
 
     until(lambda: not is_alive(killed), what="it is dead")
     until(mooring.is_ready, timeout_s=60, what="another one answers")
-    answer = httpx.get(f"{mooring.url}{PATH}/{identity}?wait=60", headers=key, timeout=90).json()["data"]
+
+    def ended() -> dict[str, Any] | None:
+        found = httpx.get(f"{mooring.url}{PATH}/{identity}?wait=60", headers=key, timeout=90).json()["data"]
+        return found if found["state"] in {"done", "failed"} else None
+
+    answer = until(ended, timeout_s=90, what="it has ended")
     assert answer["state"] == "done", answer
     assert answer["verdict"]["code"] == "needed"
     after = row()

@@ -12,6 +12,7 @@ from tests.lab.dovecot import Dovecot
 from tests.lab.namespaces import SERVERS, inside, program, run
 from tests.lab.postfix_conf import MASTER, main
 from tests.lab.processes import Server
+from tests.waiting import until
 
 _CONNECT = re.compile(r"postfix/(?P<service>\w+)/smtpd\[\d+\]: connect from \S*\[(?P<ip>[^\]]+)\]")
 _SENT = re.compile(r"postfix/lmtp\[\d+\]: \w+: to=<(?P<to>[^>]+)>.*status=sent")
@@ -107,8 +108,12 @@ class Postfix:
         return [match["to"] for match in found if match]
 
     def _reload(self) -> None:
-        if self.server.running:
-            run(*inside(SERVERS), self._postfix, "-c", str(self._conf), "reload")
+        """Have all tables read anew: those who have the old ones, and may be waiting for a connection, are gone."""
+        if not self.server.running:
+            return
+        old = self.server.running_as("smtpd")
+        run(*inside(SERVERS), self._postfix, "-c", str(self._conf), "reload")
+        until(lambda: not old & self.server.running_as("smtpd"), timeout_s=30, what="the old smtpd have ended")
 
     def _write_recipients(self) -> None:
         lines = (f"{user.address} ok\n" for user in self._dovecot.users())

@@ -111,6 +111,12 @@ class Server:
             raise TimeoutError(f"{self.name} logged nothing like {pattern!r} within {timeout_s} s")
         return found
 
+    def running_as(self, name: str) -> set[int]:
+        """Its processes of this name."""
+        if self._process is None:
+            return set()
+        return {pid for pid in descendants(self._process.pid) if _name(pid) == name}
+
     def _is_ready(self, since: int) -> bool:
         if self._ready:
             return self._wait(self._ready, since=since, timeout_s=PATIENCE_S) is not None
@@ -186,6 +192,13 @@ def descendants(root: int) -> list[int]:
     for pid in family:
         family += children.get(pid, [])
     return family
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def listening(pid: int, port: int) -> bool:

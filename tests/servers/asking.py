@@ -48,16 +48,20 @@ async def diagnosed_at_once(
         async def one(situation: Situation) -> tuple[str, dict[str, Any]]:
             question = situations.question(situation)
             key = keys[question.site, question.region]
-            return situation.name, await diagnosed(http, sites[question.site].url, key, question)
+            return situation.name, await diagnosed(http, sites[question.site].url, key, body_of(question))
 
         return dict(await asyncio.gather(*(one(situation) for situation in wanted)))
 
 
-async def diagnosed(http: httpx.AsyncClient, url: str, key: str, question: Question) -> dict[str, Any]:
-    """The diagnosis of one question, once it has ended."""
-    headers = {"Authorization": f"Bearer {key}"}
+def body_of(question: Question) -> dict[str, Any]:
+    """The question as the API takes it."""
     settings = {name: value for name, value in question.settings().items() if value != ""}
-    body = {"settings": settings, "services": [service.kind for service in question.services]}
+    return {"settings": settings, "services": [service.kind for service in question.services]}
+
+
+async def diagnosed(http: httpx.AsyncClient, url: str, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The diagnosis that is asked for so, once it has ended."""
+    headers = {"Authorization": f"Bearer {key}"}
     asked = await http.post(f"{url}/v3/diagnoses", json=body, headers=headers)
     assert asked.status_code == 202, asked.text
     while True:

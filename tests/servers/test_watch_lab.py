@@ -28,6 +28,7 @@ from mooring.diagnosis import (
 )
 from mooring.diagnosis.types import Probe
 from mooring.egress import Ledger
+from mooring.egress.types import Timeouts
 from mooring.grants import ConnectRequest, Grants, Sessions, parse_settings
 from mooring.net.tls import client_context
 from mooring.store import Database
@@ -125,7 +126,7 @@ async def tower(
     clock = SystemClock()
     ledger = Ledger(database, clock, timedelta(days=1))
     pools = {Vantage.STATIC: OURS, Vantage.DYNAMIC: DYNAMIC}
-    probing = Probing(database, ledger, pools, targets=[ControlTarget(HOST, 143)])
+    probing = Probing(database, ledger, pools, targets=[ControlTarget(HOST, 143)], timeouts=Timeouts(connect_s=3.0))
     house = await open_house(database, tmp_path)
     grants = Grants(
         database, house.objects, house.keys, Sessions(probing.dialer), house.applications, house.placements, clock

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from mooring.clock import SystemClock
+from mooring.dashboard.app import create_dashboard
 from mooring.dashboard.services import DIAGNOSES
 from mooring.diagnosis import Diagnosis, Service
 from mooring.store import Database
@@ -205,7 +208,15 @@ async def test_pages_of_diagnoses(site: Site) -> None:
     assert (await adam.get("/diagnoses/%00")).status_code == 404
 
 
+class StoppedClock(SystemClock):
+    """However long asking takes, no more may be asked for it."""
+
+    def monotonic(self) -> float:
+        return 7.0
+
+
 async def test_who_asks_too_often_is_told_how_long_to_wait(site: Site) -> None:
+    site.app = create_dashboard(replace(site.services, clock=StoppedClock()))
     adam = await site.signed_in("adam")
     for _ in range(DIAGNOSES.burst):
         assert (await asked(adam, about="10.0.0.1")).status_code == 400

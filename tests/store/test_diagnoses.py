@@ -221,6 +221,19 @@ async def test_who_was_thought_dead_cannot_conclude(house: House) -> None:
     assert ended.run == 2
 
 
+async def test_who_was_too_slow_to_say_that_he_lives_goes_on(house: House) -> None:
+    process = process_of(house, opened=False)
+    first = await process.ask(host=HOST)
+    async with process.running():
+        await process.until_asked()
+        await house.db.execute("UPDATE holders SET expires_at = now() - interval '1 second'")
+        second = await process.ask(host="other.example.test")
+        await process.until_asked(2)
+        process.investigator.gate.set()
+        assert [(await process.ended(one.id)).run for one in (first, second)] == [1, 1]
+    assert len(process.investigator.asked) == 2
+
+
 async def _idle(process: Process) -> bool:
     return process.investigator.under_way == 0
 

@@ -13,7 +13,7 @@ import httpx
 
 from tests.lab.situations import Question, Situation
 from tests.running import Running, run_mooring
-from tests.servers.asking import PATIENCE_S, diagnosed
+from tests.servers.asking import PATIENCE_S, body_of, diagnosed
 from tests.story.tellers import Node, Python
 
 
@@ -50,21 +50,18 @@ class Scene:
 
     def ask(self) -> dict[str, Any]:
         """``POST /v3/diagnoses`` about the servers, with the account's credentials; its end."""
-
-        async def asked() -> dict[str, Any]:
-            async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
-                return await diagnosed(http, self.mooring.url, self.mooring.api_key, self.question)
-
-        return self._heard(asyncio.run(asked()))
+        return self._asked(body_of(self.question))
 
     def ask_about(self, grant: str) -> dict[str, Any]:
         """The same about a connected account."""
-        headers = {"Authorization": f"Bearer {self.mooring.api_key}"}
-        url = f"{self.mooring.url}/v3/diagnoses"
-        with httpx.Client(timeout=PATIENCE_S, headers=headers) as http:
-            asked = http.post(url, json={"grant_id": grant})
-            assert asked.status_code == 202, asked.text
-            return self._heard(http.get(f"{url}/{asked.json()['data']['id']}?wait=60").json()["data"])
+        return self._asked({"grant_id": grant})
+
+    def _asked(self, body: dict[str, Any]) -> dict[str, Any]:
+        async def asked() -> dict[str, Any]:
+            async with httpx.AsyncClient(timeout=PATIENCE_S) as http:
+                return await diagnosed(http, self.mooring.url, self.mooring.api_key, body)
+
+        return self._heard(asyncio.run(asked()))
 
     def command(self, *arguments: str, said: str | None = None) -> tuple[int, dict[str, Any]]:
         """``mooring diagnose … --json``: its status, and the object that it prints."""

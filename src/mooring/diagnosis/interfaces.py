@@ -25,7 +25,9 @@ class Prober(Protocol):
     async def observe(
         self, question: Question, probe: Probe, secrets: Secrets, *, may_login: MayLogin, tell: Tell
     ) -> Observation:
-        """Carry one probe out, politely to its end; tells ``Passed`` for each stage; ``delay_s`` is over by then."""
+        """Carry one probe out, politely to its end; tells ``Began`` when it leaves and ``Passed`` for each stage;
+        ``delay_s`` is over by then.
+        """
         ...
 
     async def control(self, question: Question, way_out: Exit, family: int) -> Control:

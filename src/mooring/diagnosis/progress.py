@@ -13,7 +13,7 @@ class LookedUp(msgspec.Struct, frozen=True, tag_field="kind", tag="lookup"):
 
 
 class Began(msgspec.Struct, frozen=True, tag_field="kind", tag="began"):
-    """A probe is about to leave."""
+    """A probe leaves: there is room for it, and its SYN is about to be sent."""
 
     probe: Probe
 

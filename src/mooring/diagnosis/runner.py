@@ -27,6 +27,7 @@ from mooring.diagnosis.types import (
     Target,
     Vantage,
 )
+from mooring.diagnosis.verdict.cells import UNDECIDED
 from mooring.diagnosis.verdict.combine import conclude
 from mooring.diagnosis.verdict.plan import Plan, needing_control
 from mooring.diagnosis.verdict.ports import with_served_ports
@@ -108,6 +109,7 @@ class _Run:
     controls: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     looked_at: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     began: dict[int, float] = field(default_factory=dict[int, float])
+    left: set[int] = field(default_factory=set[int])
     connected: set[int] = field(default_factory=set[int])
     gates: dict[Service, asyncio.Future[bool]] = field(default_factory=dict[Service, asyncio.Future[bool]])
 
@@ -157,12 +159,11 @@ class _Run:
     async def _probe(self, probe: Probe) -> None:
         await asyncio.sleep(probe.delay_s)
         self.began[probe.id] = asyncio.get_running_loop().time()
-        self.tell(Began(probe))
         observation = await self.prober.observe(
             self.question, probe, self.secrets, may_login=lambda: self._may_login(probe), tell=self._told(probe)
         )
         self._keep(observation)
-        if observation.outcome is not Outcome.OURS:
+        if observation.outcome not in UNDECIDED:
             self._open_gate(probe, accepted=Stage.LOGIN in observation.passed)
         try:
             await self.budget.remember(self.question, observation)
@@ -175,14 +176,23 @@ class _Run:
         self.tell(Observed(observation))
 
     def _told(self, probe: Probe) -> Tell:
-        """Pass on what a probe tells, and let the dynamic side log in as soon as the static one has."""
+        """Pass on what a probe tells, and let the dynamic side log in as soon as the static one has.
+
+        While it waits for room of our own it has not left, and is not silent: that would be said of the server.
+        """
 
         def told(progress: Progress) -> None:
             self.tell(progress)
-            if isinstance(progress, Passed):
-                self.connected.add(probe.id)
-                if progress.step.stage is Stage.LOGIN:
-                    self._open_gate(probe, accepted=True)
+            match progress:
+                case Began():
+                    self.left.add(probe.id)
+                    self.began[probe.id] = asyncio.get_running_loop().time()
+                case Passed(step=step):
+                    self.connected.add(probe.id)
+                    if step.stage is Stage.LOGIN:
+                        self._open_gate(probe, accepted=True)
+                case _:
+                    pass
 
         return told
 
@@ -248,7 +258,7 @@ class _Run:
 
     def _so_far(self) -> Evidence:
         """The evidence, in which what has heard nothing for a while counts as silent."""
-        silent = [p for p in self.pending.values() if p.id in self.began and p.id not in self.connected]
+        silent = [p for p in self.pending.values() if p.id in self.left and p.id not in self.connected]
         return self.evidence.with_more(observations=tuple(_silent(p, self.clock.now()) for p in silent))
 
     def _look_at_exits(self) -> None:

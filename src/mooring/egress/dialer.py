@@ -8,6 +8,7 @@ from an address that was not meant.
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mooring.clock import Clock
@@ -128,12 +129,19 @@ class Dialer:
             raise
 
     async def dial_pair(
-        self, dial: Dial, source: SourceConfig, remote: IPAddress, *, connect_s: float | None = None
+        self,
+        dial: Dial,
+        source: SourceConfig,
+        remote: IPAddress,
+        *,
+        connect_s: float | None = None,
+        departing: Callable[[], None] | None = None,
     ) -> DialledStream:
         """As ``dial_from``, to an address of the host's that was looked up before: judged anew, not resolved anew.
 
         Args:
             connect_s: seconds for the handshake of TCP; None for as long as any dial has.
+            departing: called just before the SYN, when berth and ledger have been waited for: what follows is theirs.
         """
         try:
             reachable([remote], only(source, pool_of(dial.environment, self._policy.pools)))
@@ -143,7 +151,8 @@ class Dialer:
             raise
         route = Route(source, remote, f"{source.name} to {remote} was asked for by name")
         berth = await self._berth(dial, route, 0.0, self._timeouts.total_s)
-        return await self._attempt(dial, route, berth, 0.0, connect_s=connect_s or self._timeouts.connect_s)
+        connect_s = connect_s or self._timeouts.connect_s
+        return await self._attempt(dial, route, berth, 0.0, connect_s=connect_s, departing=departing)
 
     async def explain(self, dial: Dial) -> list[Route]:
         """The routes that ``dial`` would try, in order, without dialling: the same choices, asked aloud.
@@ -260,7 +269,14 @@ class Dialer:
             raise
 
     async def _attempt(
-        self, dial: Dial, route: Route, berth: Berth, resolve_ms: float, *, connect_s: float
+        self,
+        dial: Dial,
+        route: Route,
+        berth: Berth,
+        resolve_ms: float,
+        *,
+        connect_s: float,
+        departing: Callable[[], None] | None = None,
     ) -> DialledStream:
         """One dial of one address from one source, in the ledger from before its SYN to its end."""
         intent = Intent(
@@ -270,6 +286,8 @@ class Dialer:
         with berth.given_back_on_failure():
             await self._ledger.intend(intent)
         settlement = Settlement(intent.id, intent.at)
+        if departing is not None:
+            departing()
         started = time.monotonic()
         stream: DialledStream | None = None
         try:

@@ -1,6 +1,7 @@
 """The table by whole diagnoses: a world, the question, and what is concluded (spec §6.17)."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +12,18 @@ from mooring.diagnosis.types import Control, Earlier, Exit, Icmp, Outcome, Probe
 from mooring.diagnosis.verdict.types import Code
 from mooring.grants import TlsMode
 from tests.unit.diagnosis.virtual import START
-from tests.unit.diagnosis.worlds import ADDRESS, ADDRESS6, HOST, Meeting, World, exits_of, keeps_out, port, question
+from tests.unit.diagnosis.worlds import (
+    ADDRESS,
+    ADDRESS6,
+    BERTH_S,
+    HOST,
+    Meeting,
+    World,
+    exits_of,
+    keeps_out,
+    port,
+    question,
+)
 
 D, S = Vantage.DYNAMIC, Vantage.STATIC
 V2, EU, EU_D = Vantage.OTHER_GENERATION, Vantage.OTHER_REGION, Vantage.OTHER_REGION_DYNAMIC
@@ -23,6 +35,12 @@ WORKED = tuple(
     Earlier(START - timedelta(minutes=20), v, f"v3-us-{k}-4-{n}", IMAP, HOST, 993)
     for v, k, n in ((D, "dynamic", 10), (S, "static", 20))
 )
+
+
+def once(which: Callable[[Probe], bool]) -> Callable[[Probe], bool]:
+    """The first such probe, and no other."""
+    first = iter([True])
+    return lambda probe: which(probe) and next(first, False)
 
 
 @dataclass(frozen=True)
@@ -158,15 +176,28 @@ def test_our_own_gateway_is_no_proof() -> None:
 
 @pytest.mark.parametrize("static", [1, 4])
 def test_a_sign_of_life_that_could_not_be_looked_for_is_looked_for_once_more(static: int) -> None:
-    crowded = iter([Meeting(Outcome.SPARED)])
-
-    def no_berth(probe: Probe, now: float) -> Meeting | None:
-        return next(crowded, None) if probe.target.port == 443 else None
-
-    world = World([no_berth, keeps_out(*EVERYBODY, ports=[25, 143, 465, 587, 993])])
+    rules = [keeps_out(*EVERYBODY, ports=[25, 143, 465, 587, 993])]
+    world = World(rules, crowded=once(lambda probe: probe.target.port == 443))
     _, verdict = world.diagnose(BOTH, exits_of(static))
     assert verdict.code is Code.ALLOWLIST_MISSING
     assert len({p.exit.source for p in world.probes if p.target.port == 443}) == min(static, 2)
+
+
+@pytest.mark.parametrize("source", ["v3-us-dynamic-4-10", "v3-us-static-4-20"])
+def test_who_waits_for_room_of_ours_is_not_silent(source: str) -> None:
+    world = World(busy={source: BERTH_S - 0.5})
+    _, verdict = world.diagnose(BOTH, exits_of())
+    assert (verdict.code, len(world.probes)) == (Code.NOT_NEEDED, 4)
+
+
+@pytest.mark.parametrize("vantage", [D, S])
+@pytest.mark.parametrize("exits", [1, 4])
+def test_one_of_the_first_pair_that_found_no_room_is_asked_once_more(vantage: Vantage, exits: int) -> None:
+    world = World(crowded=once(lambda probe: probe.exit.vantage is vantage and probe.target.service is IMAP))
+    _, verdict = world.diagnose(BOTH, exits_of(exits, exits))
+    assert (verdict.code, len(world.probes)) == (Code.NOT_NEEDED, 5)
+    assert {service for _, service in world.shown} == {IMAP, SMTP}
+    assert len({address for address, service in world.shown if service is IMAP}) == 2
 
 
 @pytest.mark.parametrize("how", ["dead", "broken"])
@@ -181,15 +212,12 @@ def test_a_sign_of_life_is_looked_for_by_a_source_that_works(how: str, static: i
 
 def test_what_was_spared_is_asked_once_more_in_the_same_mode() -> None:
     clear = port(993, Outcome.NOT_TLS, spoken="imap", stage=Stage.TLS)
-    spared = iter([Meeting(Outcome.SPARED)])
-
-    def no_berth(probe: Probe, now: float) -> Meeting | None:
-        return next(spared, None) if probe.target.tls is TlsMode.STARTTLS else None
 
     def in_clear(probe: Probe, now: float) -> Meeting | None:
         return None if probe.target.tls is TlsMode.STARTTLS else clear(probe, now)
 
-    world = World([no_berth, in_clear, port(143, Outcome.RESET)])
+    crowded = once(lambda probe: probe.target.tls is TlsMode.STARTTLS)
+    world = World([in_clear, port(143, Outcome.RESET)], crowded=crowded)
     _, verdict = world.diagnose(question(), exits_of())
     assert verdict.servers == (f"imap {HOST}:993 starttls",)
 

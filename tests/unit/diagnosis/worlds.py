@@ -1,12 +1,12 @@
 """Servers that exist as rules only: what a probe meets, by where it left from, when, and by chance."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from mooring.diagnosis.interfaces import MayLogin, Tell
-from mooring.diagnosis.progress import Passed, Progress
+from mooring.diagnosis.progress import Began, Passed, Progress
 from mooring.diagnosis.runner import Runner
 from mooring.diagnosis.types import (
     Control,
@@ -71,6 +71,8 @@ class World:
         loss: how many SYNs or answers get lost, of one.
         addresses: what the name leads to; a problem instead as ``problem``.
         broken: names of exits of ours that fail behind our backs; ``dead``: that cannot even be tried.
+        busy: by the name of an exit, seconds for which it has no berth.
+        crowded: whether a probe finds none in time.
         has_control: whether a control target is configured.
     """
 
@@ -80,6 +82,8 @@ class World:
     problem: str = ""
     broken: frozenset[str] = frozenset()
     dead: frozenset[str] = frozenset()
+    busy: Mapping[str, float] = field(default_factory=dict[str, float])
+    crowded: Callable[[Probe], bool] = lambda _: False
     has_control: bool = True
     earlier: tuple[Earlier, ...] = ()
     chance: Random = field(default_factory=lambda: Random(1))
@@ -105,7 +109,13 @@ class World:
         self.probes.append(probe)
         began = LoopClock()
         at, started = began.now(), began.monotonic()
-        meeting = await self._met(probe)
+        if self.crowded(probe):
+            await asyncio.sleep(BERTH_S)
+            meeting = Meeting(Outcome.SPARED)
+        else:
+            await asyncio.sleep(self.busy.get(probe.exit.source, 0.0))
+            tell(Began(probe))
+            meeting = await self._met(probe)
         passed = _passed(meeting, probe)
         for stage in passed:
             await asyncio.sleep(self.round_trip_s)
@@ -167,8 +177,6 @@ class World:
             if probe.exit.source in self.broken or self.chance.random() < self.loss:
                 continue
             meeting = self._rule(probe)
-            if meeting is not None and meeting.outcome is Outcome.SPARED:
-                await asyncio.sleep(BERTH_S)
             if meeting is None or meeting.outcome is not Outcome.SILENT:
                 return meeting or Meeting(Outcome.REACHED, _last(probe))
         await asyncio.sleep(started + CONNECT_S - LoopClock().monotonic())

@@ -128,21 +128,17 @@ class Carrying:
         if room <= 0:
             return
         try:
-            claims = await repository.claim(self._db, self._holder.id, self._scopes, room)
+            claims = await repository.claim(self._db, self._holder.id, self._scopes, room, but=self._tasks)
         except MooringError as e:
             log.warning("diagnosis.cannot_claim", error=str(e))
             return
         for claim in claims:
-            # This process was thought dead, and has just taken over from itself.
-            if (stale := self._tasks.get(claim.id)) is not None:
-                stale.cancel()
             task = self._tasks[claim.id] = asyncio.create_task(self._carry(claim))
             task.add_done_callback(lambda done, claim=claim: self._ended(claim, done))
             self._followers.stir(claim.id)
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(claim.id) is task:
-            del self._tasks[claim.id]
+        del self._tasks[claim.id]
         if not task.cancelled() and (defect := task.exception()) is not None:
             log.error("diagnosis.defect", diagnosis=claim.id, exc_info=defect)
         self._stir.set()

@@ -100,7 +100,7 @@ class NetworkProber:
     ) -> Observation:
         """Carry one probe out, politely to its end."""
         password = secrets.passwords.get(probe.target.service, "")
-        trail = Trail(probe, tell, self._clock.now(), secrets=tuple(filter(None, secrets.passwords.values())))
+        trail = Trail(probe, tell, self._clock, secrets=tuple(filter(None, secrets.passwords.values())))
         shows = probe.depth is Depth.FULL and probe.exit.vantage in _MAY_SHOW_CREDENTIALS
         try:
             self._require_port(probe)

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mooring.clock import Clock
 from mooring.config import Carrier
 from mooring.diagnosis.interfaces import Tell
 from mooring.diagnosis.probes.certificates import read_certificate
 from mooring.diagnosis.probes.classify import Reading, reading
-from mooring.diagnosis.progress import Passed
+from mooring.diagnosis.progress import Began, Passed
 from mooring.diagnosis.types import Certificate, Depth, Icmp, Observation, Outcome, Probe, Stage, Step
 from mooring.egress import DialledStream
 from mooring.errors import IcmpMessage, MooringError, NetworkError, ReadTimeout, TLSFailed
@@ -28,6 +29,8 @@ class Trail:
     """One probe's way, as far as it has come.
 
     Attributes:
+        clock: says when the probe departs.
+        at: when it did; until then when it was begun.
         secrets: cut out of whatever a server says.
         depth: how far the probe really went: whether it showed credentials.
         waited_s: seconds that it waited for leave to log in, which are not the server's.
@@ -35,9 +38,11 @@ class Trail:
 
     probe: Probe
     tell: Tell
-    at: datetime
+    clock: Clock
+    at: datetime = field(init=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     began: float = field(default_factory=time.monotonic)
+    departed: float = 0.0
     depth: Depth = Depth.GREETING
     stage: Stage = Stage.CONNECT
     steps: list[Step] = field(default_factory=list[Step])
@@ -51,6 +56,16 @@ class Trail:
     certificate: Certificate | None = None
     offers: tuple[str, ...] = ()
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        self.at = self.clock.now()
+
+    def departs(self) -> None:
+        """A connection leaves now: what came before was waiting for room of our own, and says nothing of the server."""
+        self.departed = time.monotonic()
+        if self.connections == 1:
+            self.at, self.began = self.clock.now(), self.departed
+            self.tell(Began(self.probe))
 
     @asynccontextmanager
     async def passing(self, stage: Stage, within_s: float) -> AsyncGenerator[None]:
@@ -66,7 +81,7 @@ class Trail:
                 yield
         except TimeoutError as e:
             raise ReadTimeout(f"the stage {stage} was not passed within {within_s:.0f} s") from e
-        step = Step(stage, _ms_since(began))
+        step = Step(stage, _ms_since(max(began, self.departed) if stage is Stage.CONNECT else began))
         self.steps.append(step)
         self.tell(Passed(self.probe.id, step))
 

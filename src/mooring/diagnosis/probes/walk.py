@@ -163,7 +163,8 @@ class Walk:
     async def dial_again(self) -> DialledStream:
         """One more connection of the probe's pair, which is no stage; raises as ``connect``."""
         self.trail.connections += 1
-        return await self.dialer.dial_pair(self.dial, self.source, ip_address(self.trail.probe.address))
+        address = ip_address(self.trail.probe.address)
+        return await self.dialer.dial_pair(self.dial, self.source, address, departing=self.trail.departs)
 
     async def dial_elsewhere(self, host: str, port: int) -> DialledStream:
         """A connection from the probe's source to another host that the server pointed to; raises as ``connect``."""

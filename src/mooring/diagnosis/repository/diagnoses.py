@@ -1,6 +1,6 @@
 """Diagnoses and what is told of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,14 +98,20 @@ async def newest(
     return [_diagnosis(row) for row in rows]
 
 
-_FREE = """state IN ('queued', 'running') AND scope = ANY ($2) AND run < $4 AND (holder IS NULL OR NOT EXISTS
-    (SELECT FROM holders h WHERE h.id = d.holder AND h.expires_at > now()))"""
+_FREE = """state IN ('queued', 'running') AND scope = ANY ($2) AND run < $4 AND id <> ALL ($5)
+    AND (holder IS NULL OR NOT EXISTS (SELECT FROM holders h WHERE h.id = d.holder AND h.expires_at > now()))"""
 
 
-async def claim(db: Database, holder: str, scopes: Sequence[str], limit: int) -> list[Claim]:
+async def claim(
+    db: Database, holder: str, scopes: Sequence[str], limit: int, *, but: Collection[str] = ()
+) -> list[Claim]:
     """Take some that nobody carries out, or whose holder has died; each begins, or begins anew.
 
     Applications by turns, and of each the oldest: who asks two hundred things at once holds up nobody else.
+
+    Args:
+        but: those that the holder is carrying out: one who was too slow to say that he lives goes on, unless another
+            has taken over.
     """
     async with db.transaction() as tx:
         return await _take(
@@ -118,7 +124,7 @@ async def claim(db: Database, holder: str, scopes: Sequence[str], limit: int) ->
                        FROM diagnoses d WHERE {_FREE}) waiting
                    ORDER BY turn, created_at, id LIMIT $3)
                FOR UPDATE SKIP LOCKED""",
-            holder, list(scopes), limit, RUNS,
+            holder, list(scopes), limit, RUNS, list(but),
         )  # fmt: skip
 
 

@@ -67,7 +67,6 @@ class Plan:
     _deep: dict[Service, set[str]] = field(default_factory=dict[Service, set[str]])
     _depths: dict[int, Depth] = field(default_factory=dict[int, Depth])
     _replaced: set[int] = field(default_factory=set[int])
-    _repeated: set[int] = field(default_factory=set[int])
     _looked_for_life: set[str] = field(default_factory=set[str])
     _logins_moved: set[Service] = field(default_factory=set[Service])
 
@@ -95,7 +94,7 @@ class Plan:
         if self.rounds >= ROUNDS or self.planned >= MOST:
             return []
         layout = Layout(evidence)
-        probes = self._instead(layout) + self._once_more(layout)
+        probes = self._instead(layout)
         for target in evidence.question.targets:
             cells = layout.cells(target)
             for cell in cells:
@@ -128,45 +127,35 @@ class Plan:
         ]
 
     def _instead(self, layout: Layout) -> list[Probe]:
-        """For each probe whose exit of ours failed: the same by the next exit of its group."""
+        """For each probe that our own side let down: the same by another exit of its group.
+
+        What was spared is asked once more and no oftener, and not after the server has said that it is too much.
+        """
+        evidence = layout.evidence
+        limited = any(o.outcome is Outcome.LIMITED for o in evidence.observations)
+        tried = {(o.source, o.service, o.port, o.address) for o in evidence.observations}
+        targets = {(t.service, t.host, t.port): t for t in evidence.question.targets}
         probes: list[Probe] = []
-        tried = {(o.source, o.service, o.port, o.address) for o in layout.evidence.observations}
-        targets = {(t.service, t.host, t.port): t for t in layout.question.targets}
-        for o in layout.evidence.observations:
-            target = targets.get((o.service, o.host, o.port))
-            if o.outcome is not Outcome.OURS or o.probe in self._replaced or target is None:
+        for o in evidence.observations:
+            was_spared = o.outcome is Outcome.SPARED
+            asked = targets.get((o.service, o.host, o.port))
+            target = Target(o.service, o.host, o.port, o.tls) if o.is_alternative else asked
+            if o.probe in self._replaced or target is None or (was_spared and limited) or not _was_let_down(layout, o):
                 continue
             self._replaced.add(o.probe)
-            others = (e for e in layout.exits(o.vantage, o.family) if not layout.is_broken(e.source, o.family))
-            way_out = next((e for e in others if (e.source, o.service, o.port, o.address) not in tried), None)
-            if way_out is not None:
-                tried.add((way_out.source, o.service, o.port, o.address))
-                probes.append(self._probe(way_out, target, o.address, self._depths.get(o.probe, Depth.GREETING)))
-        return probes
-
-    def _once_more(self, layout: Layout) -> list[Probe]:
-        """For each other port that could not be looked at: once more, by another static source if there is one.
-
-        Not after the server has said that it is too much, and no sign of life of a host that has shown others.
-        """
-        if any(o.outcome is Outcome.LIMITED for o in layout.evidence.observations):
-            return []
-        services = {t.service for t in layout.question.targets}
-        probes: list[Probe] = []
-        for o in layout.evidence.observations:
-            lost = o.outcome in UNDECIDED or layout.is_broken(o.source, o.family)
-            if not (lost and o.is_alternative and o.vantage is Vantage.STATIC) or o.probe in self._repeated:
-                continue
-            self._repeated.add(o.probe)
-            if o.service not in services and layout.lives(o.host):
-                continue
             exits = _usable(layout, o.vantage, o.family)
-            # The same one has nothing new to say where the budget did not even let it begin.
-            others = [e for e in exits if e.source != o.source or (len(exits) == 1 and o.elapsed_ms > 0)]
-            for way_out in self._least_asked(others):
-                probe = self._probe(way_out, Target(o.service, o.host, o.port, o.tls), o.address, alternative=True)
-                self._repeated.add(probe.id)
+            others = [e for e in exits if (e.source, o.service, o.port, o.address) not in tried]
+            # One that could not even begin was spared by the budget, which has nothing else to say a moment later.
+            same = [e for e in exits if e.source == o.source] if was_spared and o.elapsed_ms else []
+            for way_out in self._least_asked(others or same):
+                tried.add((way_out.source, o.service, o.port, o.address))
+                probe = self._probe(
+                    way_out, target, o.address, self._depths.get(o.probe, Depth.GREETING),
+                    alternative=o.is_alternative,
+                )  # fmt: skip
                 probes.append(probe)
+                if was_spared:
+                    self._replaced.add(probe.id)
         return probes
 
     def _login_elsewhere(self, layout: Layout, target: Target, cells: Sequence[Cell]) -> list[Probe]:
@@ -313,6 +302,16 @@ class Plan:
 
 def _depth(evidence: Evidence, target: Target) -> Depth:
     return Depth.FULL if evidence.question.with_credentials and target.is_confirmed else Depth.GREETING
+
+
+def _was_let_down(layout: Layout, o: Observation) -> bool:
+    """Whether this came to nothing by our own side, and is still worth knowing."""
+    if not o.is_alternative:
+        return o.outcome in UNDECIDED
+    if o.vantage is not Vantage.STATIC or not (o.outcome in UNDECIDED or layout.is_broken(o.source, o.family)):
+        return False
+    is_sign_of_life = o.service not in {t.service for t in layout.question.targets}
+    return not (is_sign_of_life and layout.lives(o.host))
 
 
 def _usable(layout: Layout, vantage: Vantage, family: int) -> list[Exit]:
