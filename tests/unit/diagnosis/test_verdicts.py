@@ -200,6 +200,13 @@ def test_one_of_the_first_pair_that_found_no_room_is_asked_once_more(vantage: Va
     assert len({address for address, service in world.shown if service is IMAP}) == 2
 
 
+@pytest.mark.parametrize("how", [Outcome.SPARED, Outcome.OURS])
+def test_what_our_side_lets_down_after_a_login_shows_the_password_nowhere_else(how: Outcome) -> None:
+    world = World([keeps_out(S, how=how, stage=Stage.LIST)])
+    world.diagnose(question(IMAP, credentials=True), exits_of())
+    assert {address for address, _ in world.shown} == {"203.0.113.10", "203.0.113.20"}
+
+
 @pytest.mark.parametrize("how", ["dead", "broken"])
 @pytest.mark.parametrize("static", [2, 3, 4])
 def test_a_sign_of_life_is_looked_for_by_a_source_that_works(how: str, static: int) -> None:

@@ -43,7 +43,7 @@ SYNS_S = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
 
 LAST = {Service.IMAP: Stage.LIST, Service.SMTP: Stage.RECIPIENT, Service.CALDAV: Stage.CALENDAR}
 OPENED = (Stage.CONNECT, Stage.TLS, Stage.GREETING, Stage.CAPABILITY)
-EARLY = {Outcome.SILENT, Outcome.RESET, Outcome.PROHIBITED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.OURS}
+EARLY = {Outcome.SILENT, Outcome.RESET, Outcome.PROHIBITED, Outcome.REJECTED, Outcome.UNREACHABLE}
 """Outcomes before anything was accepted."""
 
 

@@ -307,7 +307,8 @@ def _depth(evidence: Evidence, target: Target) -> Depth:
 def _was_let_down(layout: Layout, o: Observation) -> bool:
     """Whether this came to nothing by our own side, and is still worth knowing."""
     if not o.is_alternative:
-        return o.outcome in UNDECIDED
+        # Where credentials have been shown, no other exit shows them in its place.
+        return o.outcome in UNDECIDED and not (o.depth is Depth.FULL and o.passed)
     if o.vantage is not Vantage.STATIC or not (o.outcome in UNDECIDED or layout.is_broken(o.source, o.family)):
         return False
     is_sign_of_life = o.service not in {t.service for t in layout.question.targets}
