@@ -197,6 +197,9 @@ class MemoryStream:
             return
         words = [m[1] if m[1] is not None else m[2] or m[3] for m in _WORD.finditer(command)]
         verb = " ".join(words[:2]) if words[0] == "UID" else words[0]
+        if verb in {"STATUS", "EXAMINE"} and words[1] not in self._account.boxes:
+            self._say(f"{tag} NO [NONEXISTENT] there is no such mailbox")
+            return
         match verb:
             case "CAPABILITY":
                 self._say(" ".join(["* CAPABILITY IMAP4rev1", *sorted(self._account.capabilities)]))
