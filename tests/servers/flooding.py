@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,6 +74,27 @@ def http_without_end(flood: Flood, connection: socket.socket) -> None:
     flood.send(connection, b"HTTP/1.1 207 Multi-Status\r\nContent-Type: application/xml\r\n\r\n<?xml version='1.0'?><")
     while flood.sent < GIGABYTE:
         flood.send(connection, b"x" * PIECE)
+
+
+def packed_without_end(flood: Flood, connection: socket.socket) -> None:
+    """An answer to the first request, with a gigabyte in it that takes a thousandth of that on the wire."""
+    connection.recv(PIECE)
+    packing = zlib.compressobj(9, wbits=31)
+    flood.send(connection, b"HTTP/1.1 200 Fine\r\nContent-Encoding: gzip\r\n\r\n")
+    for _ in range(GIGABYTE // PIECE):
+        flood.send(connection, packing.compress(b"x" * PIECE) + packing.flush(zlib.Z_SYNC_FLUSH))
+
+
+def one_page(status: int, page: bytes) -> Behaviour:
+    """The same page for every request."""
+
+    def behave(flood: Flood, connection: socket.socket) -> None:
+        head = f"HTTP/1.1 {status} Odd\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n\r\n"
+        while request := connection.recv(PIECE):
+            if b"\r\n\r\n" in request:
+                flood.send(connection, head.encode() + page)
+
+    return behave
 
 
 def redirects_to(location: str) -> Behaviour:

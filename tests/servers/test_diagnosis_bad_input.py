@@ -26,6 +26,8 @@ from tests.servers.flooding import (
     http_without_end,
     many_lines,
     one_line,
+    one_page,
+    packed_without_end,
     redirects_to,
 )
 
@@ -206,6 +208,8 @@ HOSTS = {
     "imap, slowly": Host(byte_by_byte(b"* OK " + b"x" * 500), "imap"),
     "smtp, slowly": Host(byte_by_byte(b"220 " + b"x" * 500), "smtp", "starttls"),
     "caldav, without end": Host(http_without_end, "caldav"),
+    "caldav, packed": Host(packed_without_end, "caldav"),
+    "caldav, a hostile page": Host(one_page(403, b"<!--" * 16_384), "caldav"),
     "caldav, headers": Host(one_line(b"HTTP/1.1 200 Fine\r\nX-Padding: "), "caldav"),
     "caldav, slowly": Host(byte_by_byte(b"HTTP/1.1 200 Fine\r\nX-Padding: " + b"x" * 500), "caldav"),
     "caldav, to itself": Host(redirects_to("/again"), "caldav", more=_USER),

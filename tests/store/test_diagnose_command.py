@@ -63,6 +63,13 @@ async def test_json_is_what_the_api_answers(diagnose: Command, database: Databas
     assert await database.fetchval("SELECT count(*) FROM holders") == 0
 
 
+async def test_an_empty_password_is_not_taken_for_none(diagnose: Command, database: Database) -> None:
+    done = diagnose("ann@example.test", "--password-stdin", typed="\n")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "The password is empty" in done.stderr
+    assert await database.fetchval("SELECT count(*) FROM diagnoses") == 0
+
+
 async def test_for_people_the_verdict_stands_at_the_end(diagnose: Command, database: Database, tmp_path: Path) -> None:
     house = await open_house(database, tmp_path)
     done = diagnose("imap.example.test", "--app", house.application.id)

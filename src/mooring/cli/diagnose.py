@@ -190,16 +190,18 @@ async def _asker(installation: Installation, ask: Ask, app: str, generation: Gen
 
 
 def _password(*, from_stdin: bool, asked: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    if not asked:
+    if not (from_stdin or asked):
         return ""
-    if not sys.stdin.isatty():
+    if not from_stdin and not sys.stdin.isatty():
         raise InvalidRequest(
             "There is no terminal to ask for the password at.",
             hint="Write it to standard input, with --password-stdin.",
         )
-    return getpass.getpass("Password of the mailbox: ")
+    typed = sys.stdin.readline().rstrip("\r\n") if from_stdin else getpass.getpass("Password of the mailbox: ")
+    if not typed:
+        # Without one nothing would be logged in to, and that be taken for a login that works.
+        raise InvalidRequest("The password is empty.", hint="Leave the option out to diagnose without logging in.")
+    return typed
 
 
 def _report_of(path: Path | None) -> Callable[[Report], bytes] | None:

@@ -1,12 +1,13 @@
 """The lifecycle of grants: connect, find, change, place, delete."""
 
+from datetime import datetime
 from typing import Any
 
 from mooring.applications import Application, Applications
 from mooring.clock import Clock
 from mooring.egress import release_sources, resume_sources
 from mooring.errors import Conflict, InvalidRequest, NotFound
-from mooring.events import EventType, Fact, append
+from mooring.events import EventType, Fact, append, read_since
 from mooring.grants import repository
 from mooring.grants.keys import Keys
 from mooring.grants.placement import Placements
@@ -163,6 +164,16 @@ class Grants:
         if grant is None:
             raise NotFound(f"There is no grant {grant_id!r}.")
         return grant
+
+    async def authenticated_since(self, subject: str, since: datetime) -> Grant | None:
+        """The grant of this identity, if it was made or authenticated anew since then; who is just doing so is awaited."""
+        async with self._db.transaction() as tx:
+            grant_id = await repository.by_subject(tx, subject)
+        if grant_id is None:
+            return None
+        facts = await read_since(self._db, grant_id, since, types=(EventType.GRANT_CREATED, EventType.GRANT_UPDATED))
+        is_new = any(f.type is EventType.GRANT_CREATED or f.data.get("reauthentication_flag") for f in facts)
+        return await self.get(grant_id) if is_new else None
 
     async def find(self, application: Application, identifier: str) -> Grant:
         """The application's grant by id, ``grant:ID``, address, or ``email:ADDRESS``.

@@ -25,6 +25,9 @@ MAX_HOST = 253
 MAX_EMAIL = 512
 """Characters: twice those of the longest path of a mail (RFC 5321 §4.5.3.1.3), and few enough for an index."""
 
+MAX_TEXT = 1024
+"""Characters of a user name or a password."""
+
 _suffixes = PublicSuffixList()
 
 
@@ -42,6 +45,8 @@ class SomeSettings(msgspec.Struct, frozen=True):
     credentials: Credentials
 
 
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+"""A host name in ASCII, with the underscore that some have all the same."""
 _ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)")
 """Hosts that resolvers take for an address, however it is spelt (WHATWG URL, "ends in a number"): no domain at all."""
 
@@ -160,7 +165,8 @@ def parse_host(written: str, key: str, port_key: str) -> str:
         raise InvalidRequest(f"{key} is a URL; write the host name alone, such as mail.example.com.")
     if "@" in text:
         raise InvalidRequest(f"{key} is an e-mail address; write the server's name, such as mail.example.com.")
-    host = _address(text) or text
+    address = _address(text)
+    host = address or text
     if host.count(":") == 1 or "]:" in host:
         raise InvalidRequest(f"{key} holds a port; write it as {port_key}.")
     if not host or any(c in "[]" or c.isspace() or not c.isprintable() for c in host):
@@ -170,6 +176,8 @@ def parse_host(written: str, key: str, port_key: str) -> str:
             host = idna.encode(host, uts46=True).decode()
         except idna.IDNAError as e:
             raise InvalidRequest(f"{key} is not a host name: {e}.") from e
+    if not address and not _NAME.fullmatch(host):
+        raise InvalidRequest(f"{key} is not a host name.")
     if len(host) > MAX_HOST or any(len(label) > 63 for label in host.split(".")):
         raise InvalidRequest(f"{key} is longer than a host name can be.")
     return host.lower()
@@ -261,13 +269,14 @@ def _caldav_host(settings: Settings) -> str:
 def _check_calendar_url(text: str) -> None:
     try:
         url = httpx.URL(text)
-        host, port = url.host, 443 if url.port is None else url.port
+        shown, host, port = url.host, url.raw_host.decode(), 443 if url.port is None else url.port
     except (httpx.InvalidURL, ValueError):  # ValueError: a host such as "xn--a" cannot be read
         raise InvalidRequest("settings.caldav_url must be an https:// address.") from None
-    if url.scheme != "https" or not host or not 1 <= port <= 65535:
+    if url.scheme != "https" or not shown or not 1 <= port <= 65535:
         raise InvalidRequest("settings.caldav_url must be an https:// address.")
     if url.userinfo:
         raise InvalidRequest("settings.caldav_url must not hold a password; use caldav_username and caldav_password.")
+    parse_host(host, "The host of settings.caldav_url", "part of the URL")
 
 
 def _text(raw: dict[str, Any], key: str) -> str:
@@ -276,6 +285,8 @@ def _text(raw: dict[str, Any], key: str) -> str:
         raise InvalidRequest(f"settings.{key} is missing.")
     if not isinstance(value, str):
         raise InvalidRequest(f"settings.{key} must be a string.")
+    if len(value) > MAX_TEXT:
+        raise InvalidRequest(f"settings.{key} has more than {MAX_TEXT} characters.")
     if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise InvalidRequest(f"settings.{key} holds a character that cannot be sent.")
     return value

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 SERVER_SAID_MAX = 256
 """Characters of a server's words that are passed on."""
 
+_LONGEST = 4096
+"""Characters that are looked at: more than anybody is shown, and few enough to be looked through at once."""
+
 _REMOVED = "***"
 """What stands where a secret stood."""
 
@@ -16,11 +19,20 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
 
 
 def cleaned(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without control characters, and without these secrets in any spelling that we send them in."""
-    for secret in filter(None, secrets):
+    """The text without control characters, and without these secrets in any spelling that we send them in.
+
+    Of a longer one the beginning, some 4,000 characters.
+    """
+    known = tuple(filter(None, secrets))
+    if is_cut := len(text) > _LONGEST:
+        text = text[:_LONGEST]
+    for secret in known:
         quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
         text = text.replace(quoted, _REMOVED).replace(secret, _REMOVED)
         text = _BASE64.sub(lambda word, secret=secret: _unless_it_holds(secret, word[0]), text)
+    if is_cut:
+        # What was cut in two is not recognised: neither a secret at the end, nor the Base64 of one.
+        text = text[: -2 * max(map(len, known), default=0) or None].rpartition(" ")[0]
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 

@@ -14,6 +14,8 @@ from mooring.reports.types import Report
 _SHORTEST = 3
 """Letters of a user's name that is looked for; shorter ones are words as well."""
 _INSTEAD = "***"
+_OURS = ("hosts", "asked", "servers", "capture")
+"""What is made of names and numbers that were checked, and of words that a user may be called by."""
 
 
 def discreet(report: Report, diagnosis: Diagnosis, *, links: Mapping[str, str]) -> Report:
@@ -29,7 +31,8 @@ def discreet(report: Report, diagnosis: Diagnosis, *, links: Mapping[str, str]) 
             text = text.replace(path, link)
         return cleaned(hidden.sub(_INSTEAD, text) if hidden is not None else text)
 
-    return _each_text(report, told)
+    changed = _each_text(report, told)
+    return msgspec.structs.replace(changed, **{name: getattr(report, name) for name in _OURS})
 
 
 def _hidden(diagnosis: Diagnosis, email: str) -> re.Pattern[str] | None:
@@ -49,7 +52,7 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return value if isinstance(value, Enum) else change(value)
     if isinstance(value, msgspec.Struct):
-        names = [field.name for field in msgspec.structs.fields(value)]
+        names = value.__struct_fields__
         return msgspec.structs.replace(value, **{name: _each_text(getattr(value, name), change) for name in names})
     if isinstance(value, tuple | list):
         several: list[Any] = [_each_text(one, change) for one in value]  # pyright: ignore[reportUnknownVariableType]

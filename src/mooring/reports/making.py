@@ -128,11 +128,14 @@ def _port_of(local: str) -> int | None:
 
 
 def _capture(evidence: Evidence) -> str:
-    """A command line for the server, or the firewall before it, made of our own addresses and of numbers."""
+    """A command line for the server, or the firewall before it, made of our own addresses and of numbers.
+
+    In a filter ``and`` binds no closer than ``or`` does (pcap-filter(7)).
+    """
     own = [o for o in evidence.observations if o.vantage in {Vantage.STATIC, Vantage.DYNAMIC}]
     hosts = " or ".join(f"host {address}" for address in dict.fromkeys(o.source_address for o in own))
     ports = " or ".join(f"port {port}" for port in sorted({o.port for o in own if not o.is_alternative}))
-    return f"tcpdump -n -i any '({hosts}) and (icmp or icmp6 or tcp and ({ports}))'" if hosts and ports else ""
+    return f"tcpdump -n -i any '({hosts}) and (icmp or icmp6 or (tcp and ({ports})))'" if hosts and ports else ""
 
 
 def _certificates(observations: Sequence[Observation]) -> tuple[Shown, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import httpx
@@ -250,11 +251,40 @@ async def test_only_so_much_is_read() -> None:
         assert given < 60_000
 
 
-async def test_a_bomb_is_counted_unpacked() -> None:
-    packed = gzip.compress(b"x" * 10_000_000)
-    response = {"content": packed, "headers": {"content-encoding": "gzip"}}
-    with pytest.raises(ResponseTooLarge):
-        await client_of(lambda _: httpx.Response(207, **response), max_bytes=100_000).etags(CALENDAR)  # pyright: ignore[reportArgumentType]
+def packed_answer(body: bytes, encoding: str) -> httpx.Response:
+    return httpx.Response(207, headers={"content-encoding": encoding}, stream=httpx.ByteStream(body))
+
+
+async def test_a_bomb_is_counted_unpacked_and_piece_by_piece() -> None:
+    packed = gzip.compress(b"x" * 50_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResponseTooLarge):
+            await client_of(lambda _: packed_answer(packed, "gzip"), max_bytes=100_000).etags(CALENDAR)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [(b"x", "zstd"), (b"x", "br"), (b"x", "gzip, gzip"), (b"no gzip", "gzip")]
+)
+async def test_what_nobody_asked_to_be_packed_so_is_not_unpacked(body: bytes, encoding: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        await client_of(lambda _: packed_answer(body, encoding)).etags(CALENDAR)
+
+
+async def test_gzip_is_asked_for_and_read() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return packed_answer(
+            gzip.compress(multistatus(resource("/c/ann/1.ics", "<d:getetag>e</d:getetag>")).content), "gzip"
+        )
+
+    assert list((await client_of(answer).etags(CALENDAR)).values()) == ["e"]
+    assert asked == ["gzip"]
 
 
 async def test_an_answer_that_never_ends_is_a_time_out() -> None:

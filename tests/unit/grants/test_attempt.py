@@ -31,7 +31,7 @@ from mooring.errors import (
     TLSFailed,
     WriteTimeout,
 )
-from mooring.grants import Attempt, Way, way_of, way_to_authenticate
+from mooring.grants import Attempt, Way, cleaned, way_of, way_to_authenticate
 from mooring.grants.attempt import MESSAGE_MAX, SERVER_SAID_MAX
 from mooring.protocols.imap import SaidGoodbye
 from tests.unit.grants.test_settings import LEAST, grant_of, parse_settings
@@ -136,6 +136,15 @@ def test_words_are_cleaned_and_cut_and_otherwise_whole() -> None:
     assert told(AuthenticationFailed("x", reply="NO [AUTHENTICATIONFAILED] Ungültig.")).server_said == (
         "NO [AUTHENTICATIONFAILED] Ungültig."
     )
+
+
+@pytest.mark.parametrize("written", [PASSWORD, base64.b64encode(f"\0ann\0{PASSWORD}".encode()).decode()])
+def test_of_words_without_end_the_beginning_is_looked_at_and_no_secret_is_cut_in_two(written: str) -> None:
+    for before in range(4096 - 2 * len(written), 4100):
+        shown = cleaned(f"{'ab ' * 2000}"[:before] + f" {written} and more", [PASSWORD])
+        assert written[:4] not in shown
+        assert len(shown) > 3900
+    assert cleaned(f"{PASSWORD} " * 10_000, [PASSWORD]).replace("***", "").strip() == ""
 
 
 def test_the_last_words_before_a_goodbye_are_kept() -> None:

@@ -82,7 +82,7 @@ def test_the_page_tells_everything_that_an_administrator_needs() -> None:
         "For the mail administrator", "For the person whose mailbox it is", "For the developer", "For support",
         "Add to the rule: 203.0.113.22.", "v3-us-static, version 3", "https://mooring.example.com/allowlist/v3/us.txt",
         "2026-11-29 12:00:0", "no answer within 8.0 s", "tcpdump -n -i any '(host 203.0.113.20 or ",
-        "and (icmp or icmp6 or tcp and (port 465 or port 993))'", "How it was found out",
+        "and (icmp or icmp6 or (tcp and (port 465 or port 993)))'", "How it was found out",
         "mail.example.com led to 198.51.100.7.", "some_static_are_missing", "4 addresses (static)",
     ):  # fmt: skip
         assert told in page.words, told
@@ -137,6 +137,13 @@ def test_what_servers_say_is_text_and_nothing_else() -> None:
     for text in (source, report_json(report).decode(), json.dumps(json.loads(report_json(report)), ensure_ascii=False)):
         assert not [c for c in text if c != "\n" and not c.isprintable()]
     assert "\\u202e" not in report_json(report).decode()
+
+
+def test_a_user_who_is_called_as_our_words_are_leaves_commands_whole() -> None:
+    named = msgspec.structs.replace(question(), targets=(msgspec.structs.replace(TARGET, username="host"),), email="")
+    report = of(seen(1, Stage.LOGIN, Outcome.POLICY, said="BYE host, not you"), question_=named)
+    assert report.capture.startswith("tcpdump -n -i any '(host ")
+    assert report.timeline[0].said == "BYE ***, not you"
 
 
 def test_users_names_are_left_out_unless_they_were_asked_about() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 
 from mooring.config import IPNetwork
@@ -249,13 +249,15 @@ def _of_server(service: Service, server: Server, *, is_usual_port: bool = False)
 
 
 def _of_calendars(server: CalendarServer) -> Target:
-    url = urlsplit(server.url)
+    # As the HTTP client reads it, or the place that is dialled would be another than the one that is asked.
+    url = httpx.URL(server.url)
+    path = url.raw_path.decode().partition("?")[0]
     return Target(
         Service.CALDAV,
-        url.hostname or "",
+        _name(url.raw_host.decode(), "The host of settings.caldav_url"),
         url.port or CALDAV_PORT,
         username=server.username,
-        path="" if url.path == "/" else url.path,
+        path="" if path == "/" else path,
     )
 
 

@@ -6,7 +6,6 @@ travel with another's password.
 
 import asyncio
 import base64
-import html
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from mooring.errors import (
     ServerRefused,
     WriteTimeout,
 )
+from mooring.protocols.caldav.bodies import ACCEPTED, unpacked, visible
 from mooring.protocols.caldav.documents import Multistatus, read_multistatus
 from mooring.protocols.caldav.errors import NotEncrypted, RedirectRefused, ResponseTooLarge
 from mooring.protocols.caldav.places import resolve, site
@@ -42,11 +42,12 @@ _MAX_REDIRECTS = 5
 _TRY_AGAIN = frozenset({408, 423, 425, 429})
 _EXCERPT = 300
 """Characters of an error page that are worth showing."""
+_READ = 64 * 1024
+"""Bytes of it that are looked at."""
 
 SHORTEST_SECRET = 4
 """Characters. Removing a shorter one from an error page would tear ordinary words apart, and say what it is."""
 
-_INVISIBLE = re.compile(r"(?is)<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
@@ -202,6 +203,7 @@ class Exchange:
             "Depth": depth,
             "Content-Type": "application/xml; charset=utf-8",
             "Accept": "application/xml, text/xml",
+            "Accept-Encoding": ACCEPTED,
         }
         request = self._http.build_request(method, url, headers=headers, content=body)
         request.headers.pop("cookie", None)
@@ -242,7 +244,7 @@ class Exchange:
     async def _bounded(self, response: httpx.Response) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in unpacked(response):
             size += len(chunk)
             if size > self._max_bytes:
                 raise ResponseTooLarge(f"{response.url.host} answered with more than {self._max_bytes} bytes")
@@ -264,7 +266,7 @@ class Exchange:
 
     def _said(self, answer: Answer) -> str:
         """Status and the beginning of the text, as a person would see it, without what must not be quoted."""
-        text = html.unescape(_INVISIBLE.sub(" ", answer.body[: 64 * 1024].decode("utf-8", "replace")))
+        text = visible(answer.body[:_READ])
         said = _CONTROLS.sub(" ", f"{answer.status} {answer.phrase}: {text}").strip().removesuffix(":")
         for secret in self._secrets:
             said = said.replace(secret, "[removed]")
