@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mooring.applications import Application
 from mooring.buckets import Buckets, Rate
@@ -33,7 +34,7 @@ MOST_SERVERS = 12
 """In one answer."""
 KNOCKS = Rate(24, 60, burst=24)
 """On all hosts of one registrable domain, for all applications together: whoever names another's hosts as those of his
-own mail has us knock there, and a detection knocks a dozen times at most."""
+own mail, or redirects there, has us knock there, and a detection knocks a dozen times at most."""
 ENOUGH = 0.5
 """From this confidence on a mailbox is said to be detected."""
 
@@ -100,7 +101,11 @@ class Detection:
             task = self._under_way[key] = asyncio.ensure_future(self._search(key, outside, email, domain))
             task.add_done_callback(lambda done: self._ended(key, done))
         # Who gives up does not end it for the others.
-        return (await asyncio.shield(task)).of(email)
+        found = await asyncio.shield(task)
+        if found.email != email and _names_a_user(found):
+            # It was made for somebody else.
+            return await self._search(key, self._outside(application_id, environment, domain), email, domain)
+        return found.of(email)
 
     async def _search(self, key: tuple[str, str], outside: Outside, email: str, domain: str) -> Detected:
         search = Search(outside, self._names, email=email, domain=domain, ispdb=self._ispdb, may_knock=self._may_knock)
@@ -114,6 +119,10 @@ class Detection:
 
     def _may_knock(self, host: str) -> bool:
         return self._knocks.take(guesses.owner_of(host), self._clock.monotonic()) == 0
+
+    def _may_follow(self, domain: str, host: str) -> bool:
+        """Whether a redirect to this host may be followed: to the domain's own always, to others as one may knock."""
+        return guesses.is_below(host, domain) or self._may_knock(host)
 
     def _remember(self, key: tuple[str, str], answer: Detected) -> None:
         if _names_a_user(answer):
@@ -131,7 +140,7 @@ class Detection:
 
     def _by_dialer(self, application_id: str, environment: EnvironmentName, domain: str) -> Outside:
         caller = Caller(application_id, digest_id("detection", application_id, domain))
-        return Discovery(self._dialer, environment, caller)
+        return Discovery(self._dialer, environment, caller, partial(self._may_follow, domain))
 
 
 def _environment(application: Application) -> EnvironmentName:
@@ -148,7 +157,8 @@ def _environment(application: Application) -> EnvironmentName:
 def _names_a_user(answer: Detected) -> bool:
     """Whether something in it was made for this address, and is nobody else's to see."""
     local_part = answer.email.rpartition("@")[0].lower()
-    return any(local_part in f"{p.host}{p.path}".lower() for p in answer.servers)
+    told = [*(f"{p.host}{p.path}" for p in answer.servers), *answer.notes]
+    return any(local_part in text.lower() for text in told)
 
 
 def _concluded(email: str, search: Search) -> Detected:

@@ -47,6 +47,11 @@ def owner_of(host: str) -> str:
     return _suffixes.privatesuffix(host) or host
 
 
+def is_below(host: str, domain: str) -> bool:
+    """Whether a host is the domain's own: below a public suffix, such as ``co.uk``, each name is somebody else's."""
+    return (host == domain or host.endswith(f".{domain}")) and owner_of(host) == owner_of(domain)
+
+
 async def first_to_succeed(attempts: Sequence[Callable[[], Awaitable[T | None]]], *, apart_s: float) -> T | None:
     """The first result that is one; the others are given up.
 

@@ -5,6 +5,7 @@ logged in to, and no page gets a cookie or a password.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from mooring.errors import (
 from mooring.net import TlsMode
 from mooring.protocols.imap import ImapClient
 from mooring.protocols.smtp import SmtpClient
+from mooring.providers.errors import LeftAlone
 from mooring.providers.types import Service
 
 FETCH_S = 5.0
@@ -29,6 +31,8 @@ KNOCK_S = 4.0
 MAX_BYTES = 64 * 1024
 """Of a page. An autoconfig file has two or three thousand."""
 MAX_REDIRECTS = 3
+HTTPS_PORT = 443
+"""The only port that a redirect may lead to: whoever answers chooses the host, and must not have us knock at others."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -58,6 +62,7 @@ class Outside(Protocol):
 
         Raises:
             NetworkError, ProtocolError, TargetNotAllowed, EgressError.
+            LeftAlone: it leads to a host that has been asked often enough.
         """
         ...
 
@@ -76,12 +81,16 @@ class Discovery:
 
     Args:
         caller: on whose behalf; its subject is the domain that is asked about.
+        may_follow: whether a redirect to another host may be followed just now.
     """
 
-    def __init__(self, dialer: Dialer, environment: EnvironmentName, caller: Caller) -> None:
+    def __init__(
+        self, dialer: Dialer, environment: EnvironmentName, caller: Caller, may_follow: Callable[[str], bool]
+    ) -> None:
         self._dialer = dialer
         self._environment = environment
         self._caller = caller
+        self._may_follow = may_follow
 
     async def fetch(self, url: str, /, *, method: str = "GET") -> Page:
         place = _https(url)
@@ -92,12 +101,28 @@ class Discovery:
                     if response.status_code not in _REDIRECTS or "location" not in response.headers:
                         return _page(response, await _body(response))
                     await response.aclose()
-                    place = _https(str(place.join(response.headers["location"])))
+                    place = self._led_to(place, response.headers["location"])
         except TimeoutError:
             raise ReadTimeout(f"{place.host} did not answer within {FETCH_S:.0f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as e:
             raise RemoteProtocolError(f"{place.host} did not answer as a web server would") from e
         raise RemoteProtocolError(f"{place.host} redirects too often")
+
+    def _led_to(self, place: httpx.URL, location: str) -> httpx.URL:
+        """Where a redirect from this place leads.
+
+        Raises:
+            RemoteProtocolError: away from https, or to another port. LeftAlone.
+        """
+        url = _https(str(place.join(location)))
+        if _server(url) == _server(place):
+            return url
+        host, port = _server(url)
+        if port != HTTPS_PORT:
+            raise RemoteProtocolError(f"{place.host} redirects to a port that is not that of https")
+        if not self._may_follow(host):
+            raise LeftAlone(host)
+        return url
 
     async def knock(self, service: Service, host: str, port: int, tls: TlsMode, /) -> None:
         try:
@@ -133,6 +158,11 @@ def _https(text: str) -> httpx.URL:
     if url.scheme != "https" or not host:
         raise RemoteProtocolError("a redirect leads away from https")
     return url.copy_with(username="", password="", fragment=None)
+
+
+def _server(url: httpx.URL) -> tuple[str, int]:
+    """Its host, as names are looked up, and its port."""
+    return url.raw_host.decode("ascii").rstrip("."), url.port or HTTPS_PORT
 
 
 async def _ask(http: httpx.AsyncClient, method: str, url: httpx.URL) -> httpx.Response:

@@ -20,6 +20,7 @@ from mooring.errors import (
 from mooring.net.records import SrvRecord
 from mooring.providers import autoconfig, guesses, records, table
 from mooring.providers.entries import Known
+from mooring.providers.errors import LeftAlone
 from mooring.providers.outside import Outside, Page
 from mooring.providers.records import Records
 from mooring.providers.types import Origin, Proposal, Service
@@ -201,7 +202,7 @@ class Search:
         """The server that greets at this name; TLS from the first byte, or by STARTTLS."""
         for port, tls in guesses.PORTS[service]:
             if not self._may_knock(host):
-                self._tell(f"{host} was left alone: its domain has been asked often enough for this minute.")
+                self._note(LeftAlone(host), host)
                 return None
             try:
                 await self._outside.knock(service, host, port, tls)
@@ -223,7 +224,7 @@ class Search:
         """The page, or None: most domains have none of those that are asked for, so a failure is not told."""
         try:
             return await self._outside.fetch(url, method=method)
-        except (TargetNotAllowed, EgressError) as e:
+        except (TargetNotAllowed, EgressError, LeftAlone) as e:
             self._note(e, httpx.URL(url).host)
         except (NetworkError, ProtocolError):
             pass

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from mooring.egress import Dial
+from mooring.egress.types import Timeouts
 from mooring.errors import MooringError, NameNotFound
 from mooring.net import TlsMode
 from mooring.net.records import MxRecord, SrvRecord
@@ -62,7 +64,7 @@ class FakeOutside:
     """Web pages by host and path, and greetings by host and port; whatever is in neither is no name at all.
 
     Attributes:
-        pages: what is answered: a page, or the failure; None never answers.
+        pages: what is answered: a page, or the failure; None never answers. With a query it is for that one alone.
         greeting: by (host, port): None greets, a failure is raised.
     """
 
@@ -77,7 +79,8 @@ class FakeOutside:
         self.fetched.append(url)
         place = httpx.URL(url)
         key = f"{place.host}{place.path}"
-        answer = self.pages.get(key, NameNotFound(f"the name of {place.host} has no address"))
+        nobody = NameNotFound(f"the name of {place.host} has no address")
+        answer = self.pages.get(f"{key}?{place.query.decode()}", self.pages.get(key, nobody))
         if answer is None:
             await forever()
         if isinstance(answer, MooringError):
@@ -90,6 +93,49 @@ class FakeOutside:
         failure = self.greeting.get((host, port), NameNotFound(f"the name of {host} has no address"))
         if failure is not None:
             raise failure
+
+
+@dataclass
+class FakeDialer:
+    """A dialer to web servers that answer by a script; every other host is no name.
+
+    Attributes:
+        answers: whole answers of HTTP, by host and port.
+        dialled: every host and port that was dialled, also those that nobody has.
+    """
+
+    answers: Mapping[tuple[str, int], bytes]
+    dialled: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    async def dial(self, dial: Dial, /) -> "ScriptedStream":
+        self.dialled[dial.host, dial.port] += 1
+        if (dial.host, dial.port) not in self.answers:
+            raise NameNotFound(f"the name of {dial.host} has no address")
+        return ScriptedStream(self.answers[dial.host, dial.port])
+
+
+@dataclass
+class ScriptedStream:
+    """A connection over which one answer comes."""
+
+    answer: bytes
+    tls: None = None
+
+    async def send(self, data: bytes, *, timeout_s: float | None = None) -> None: ...
+
+    async def receive(self, *, timeout_s: float | None = None) -> bytes:
+        said, self.answer = self.answer, b""
+        return said
+
+    async def start_tls(self, *, timeout_s: float | None = None) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def redirect(location: str) -> bytes:
+    """A whole answer of HTTP that leads elsewhere."""
+    return f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
 def page(url: str, body: str = "", *, status: int = 200, challenges: tuple[str, ...] = ()) -> Page:

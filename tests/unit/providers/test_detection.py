@@ -301,6 +301,30 @@ async def test_a_domain_is_remembered_and_no_address() -> None:
     assert len(house.names.asked) == 2 * asked
 
 
+async def test_what_names_one_user_is_nobody_elses_not_even_at_the_same_moment() -> None:
+    his = FILE.replace("imap.example.org", "u-ann.smith.example.org")
+    pages: dict[str, Page | MooringError | None] = {
+        f"{AUTOCONFIG}?emailaddress=ann.smith@example.org": page("https://a.test", his),
+        AUTOCONFIG: page("https://a.test", FILE),
+    }
+    house = House(outside=FakeOutside(pages))
+    another = replace(V3_APPLICATION, id="another")
+    ann, rob, eve, again = await asyncio.gather(
+        house.detect("ann.smith@example.org"),
+        house.detect("rob@example.org", another),
+        house.detect("eve@example.org", another),
+        house.detect("ann.smith@example.org"),
+    )
+    assert [f.settings()["imap_host"] for f in (ann, again)] == ["u-ann.smith.example.org"] * 2
+    assert [(f.email, f.settings()["imap_host"]) for f in (rob, eve)] == [
+        ("rob@example.org", "imap.example.org"), ("eve@example.org", "imap.example.org"),
+    ]  # fmt: skip
+    told = repr((rob, eve)) + repr(await house.detect("cid@example.org", another))
+    assert "ann.smith" not in told
+    for local_part in ("rob", "eve"):
+        assert f"https://{AUTOCONFIG}?emailaddress={local_part}@example.org" in house.outside.fetched
+
+
 async def test_what_was_not_found_is_looked_for_again_sooner() -> None:
     house = House()
     await house.detect()
