@@ -49,6 +49,22 @@ async def test_asked_for_carried_out_and_read(house: House) -> None:
     assert [d.id for d in await process.diagnoses.list(house.application, limit=10)] == [asked.id]
 
 
+async def test_detection_has_to_be_admitted_where_a_server_is_yet_to_be_found(house: House) -> None:
+    diagnoses = process_of(house).diagnoses
+
+    def refuse() -> None:
+        raise InvalidRequest("Too many.")
+
+    for settings in (None, {"imap_host": HOST}):
+        by_address = Ask(email="ann@example.test", settings=settings, services=(Service.IMAP, Service.SMTP))
+        with pytest.raises(InvalidRequest, match="Too many"):
+            await diagnoses.ask(house.application, by_address, admit_detection=refuse)
+    assert await diagnoses.list(house.application, limit=10) == []
+    named = Ask(email="ann@example.test", settings={"imap_host": HOST})
+    for ask in (named, Ask(host=HOST), Ask(host=HOST, email="ann@example.test")):
+        await diagnoses.ask(house.application, ask, admit_detection=refuse)
+
+
 async def test_nobody_sees_those_of_another_application(house: House) -> None:
     process = process_of(house)
     asked = await process.ask(host=HOST)

@@ -35,7 +35,7 @@ class Limit(StrEnum):
     DIAGNOSES = "diagnoses of this application"
     #: reading and following one diagnosis
     DIAGNOSIS = "requests for this diagnosis"
-    #: settings that are looked for: each time several servers are asked
+    #: settings that are looked for, also for a diagnosis: each time several servers are asked
     DETECT = "detections of this application"
     #: logins that failed, of one user of one domain by one application
     LOGIN = "failed logins of this user"

@@ -1,6 +1,6 @@
 """Diagnoses that were concluded before they were asked for."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -50,7 +50,9 @@ class FakeDiagnoses(Fake):
         self.found = DONE
         self.asked: list[Ask] = []
 
-    async def ask(self, application: Application, ask: Ask, /) -> Diagnosis:
+    async def ask(self, application: Application, ask: Ask, /, *, admit_detection: Callable[[], None]) -> Diagnosis:
+        if ask.email and not ask.host:
+            admit_detection()
         self.called("ask", application.id)
         self.asked.append(ask)
         return replace(DIAGNOSIS, application_id=application.id)

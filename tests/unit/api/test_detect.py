@@ -110,13 +110,19 @@ async def test_v2_takes_the_client_secret_alone(world: World, anybody: httpx.Asy
     assert world.detection.calls == []
 
 
-async def test_twenty_a_minute() -> None:
+async def test_twenty_a_minute_with_those_for_diagnoses() -> None:
     world = World()
     transport = httpx.ASGITransport(app=cast("Any", create_app(world.services())))
     headers = {"Authorization": f"Bearer {V3_KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as client:
         params = {"email": "ann@example.com"}
-        answers = [await client.post(PATH, params=params) for _ in range(21)]
-    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+        for _ in range(8):
+            assert (await client.post("/v3/diagnoses", json=params)).status_code == 202
+        answers = [await client.post(PATH, params=params) for _ in range(13)]
+        diagnosed = await client.post("/v3/diagnoses", json=params)
+        of_a_host = await client.post("/v3/diagnoses", json={**params, "host": "imap.example.com"})
+    assert [answer.status_code for answer in answers] == [200] * 12 + [429]
+    assert (diagnosed.status_code, of_a_host.status_code) == (429, 202)
+    assert "detections of this application" in diagnosed.json()["error"]["message"]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 3
     assert "detections of this application: 20 in 60 seconds" in answers[-1].json()["error"]["message"]

@@ -28,9 +28,14 @@ _ONE = f"{_PATH}/{{diagnosis_id:str}}"
 async def ask_for_diagnosis(request: Req) -> ASGIResponse:
     """Ask whether a host, an e-mail address's servers, a grant's or any account's need static addresses."""
     application = await uncounted_owner_of(request)
-    limits_of(request).take(Limit.DIAGNOSES, application.id)
-    ask = await json_of(request, Ask)
-    return single(request, view_of(await services_of(request).diagnoses.ask(application, ask)), status=202)
+    limits = limits_of(request)
+    limits.take(Limit.DIAGNOSES, application.id)
+    found = await services_of(request).diagnoses.ask(
+        application,
+        await json_of(request, Ask),
+        admit_detection=lambda: limits.take(Limit.DETECT, application.id),
+    )
+    return single(request, view_of(found), status=202)
 
 
 @door("GET", _PATH, answer=Listing[DiagnosisView], query=("client_id", "limit", "page_token", "select"))

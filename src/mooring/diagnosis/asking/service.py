@@ -1,6 +1,6 @@
 """Asking for a diagnosis, reading it, and following it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -88,11 +88,20 @@ class Diagnoses:
         finally:
             self._followers.close()
 
-    async def ask(self, application: Application, ask: Ask, *, by: str = BY_APPLICATION) -> Diagnosis:
+    async def ask(
+        self,
+        application: Application,
+        ask: Ask,
+        *,
+        by: str = BY_APPLICATION,
+        admit_detection: Callable[[], None] = lambda: None,
+    ) -> Diagnosis:
         """Ask for a diagnosis; whoever is free carries it out. A passive one has ended when this returns.
 
         Args:
             by: who asks on the application's behalf.
+            admit_detection: called if servers have yet to be found by an e-mail address, for which its domain is asked;
+                what it raises is a refusal.
 
         Raises:
             InvalidRequest: it cannot be meant.
@@ -105,6 +114,8 @@ class Diagnoses:
         question, secrets, grant = await self._question(ask, asker, application)
         if ask.passive:
             return await self._from_the_past(question, grant, asker, by)
+        if is_open(question):
+            admit_detection()
         diagnosis_id = await self._write(question, secrets, asker, by)
         self._carrying.look()
         return await self.get(diagnosis_id)
