@@ -1,6 +1,7 @@
 """Whatever keeps a connection from leaving as meant: nothing is dialled, and the ledger says why."""
 
 import asyncio
+import re
 import resource
 import socket
 import threading
@@ -8,9 +9,19 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
+from structlog.testing import capture_logs
 
 from mooring.config import Carrier, EnvironmentName, Generation, IPAddress, PoolConfig, SourceConfig
-from mooring.egress import Caller, Dialer, DialerPolicy, Outcome, SharedResolver, check_plumbing, database_endpoints
+from mooring.egress import (
+    Caller,
+    Dialer,
+    DialerPolicy,
+    MixedName,
+    Outcome,
+    SharedResolver,
+    check_plumbing,
+    database_endpoints,
+)
 from mooring.egress.dialer import ADDRESSES_TRIED
 from mooring.egress.targets import MOST_ADDRESSES
 from mooring.errors import (
@@ -168,7 +179,7 @@ async def test_names_are_looked_up_once_and_only_what_was_judged_is_dialled(exit
         await stream.aclose()
         assert names.asked == ["rebinding.test"]
         assert (public.seen, inside.seen) == ([SOURCES[0]], [])
-        with pytest.raises(TargetNotAllowed, match="metadata"):
+        with pytest.raises(TargetNotAllowed):
             await exits.dialer(names=names).dial(dial_to("rebinding.test", public.port))
         assert public.seen == [SOURCES[0]]
     opened, refused = await exits.entries()
@@ -180,21 +191,41 @@ async def test_names_are_looked_up_once_and_only_what_was_judged_is_dialled(exit
 async def test_a_name_that_also_leads_inside_is_not_dialled_at_all(
     exits: Exits, server: Server, answer: list[str]
 ) -> None:
-    with pytest.raises(TargetNotAllowed):
+    with pytest.raises(MixedName):
         await exits.dialer(names=Names({"mixed.test": [answer]})).dial(dial_to("mixed.test", server.port))
     assert server.seen == []
     assert (await exits.undialled()).cause == "target_not_allowed"
 
 
+@pytest.mark.parametrize("beside", [[], [SERVER]])
+async def test_where_inside_a_name_leads_is_told_to_the_operator_alone(exits: Exits, beside: list[str]) -> None:
+    inside = ["10.20.3.4", "fd00::7"]
+    with capture_logs() as logs, pytest.raises(TargetNotAllowed) as caught:
+        await exits.dialer(names=Names({"intra.test": [[*beside, *inside]]})).dial(dial_to("intra.test", 993))
+    entry = await exits.undialled()
+    for told in (str(caught.value), caught.value.hint, entry.reason, entry.detail):
+        assert not any(address in told for address in inside)
+    assert "intra.test" in entry.reason
+    assert "policy.allow_private_targets" in caught.value.hint
+    [logged] = [line for line in logs if line["event"] == "egress.not_allowed"]
+    assert (logged["host"], logged["port"]) == ("intra.test", 993)
+    assert "10.20.3.4 is not a public address" in logged["rule"]
+
+
 @pytest.mark.parametrize(
-    "host", ["169.254.169.254", "::ffff:169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376"]
-)
-async def test_metadata_is_never_dialled(exits: Exits, host: str) -> None:
-    with pytest.raises(TargetNotAllowed, match=r"169\.254\.169\.254 is a cloud metadata address"):
+    ("host", "told"),
+    [
+        ("169.254.169.254", "169.254.169.254 is a cloud metadata address"),
+        ("::ffff:169.254.169.254", "169.254.169.254 is a cloud metadata address"),
+        ("0xa9fea9fe", "reserved"), ("2852039166", "reserved"), ("0251.0376.0251.0376", "reserved"),
+    ],
+)  # fmt: skip
+async def test_metadata_is_never_dialled(exits: Exits, host: str, told: str) -> None:
+    with pytest.raises(TargetNotAllowed, match=re.escape(told)):
         await exits.dialer().dial(dial_to(host, 80))
     entry = await exits.undialled()
     assert (entry.cause, entry.host, entry.remote) == ("target_not_allowed", host, "")
-    assert "metadata" in entry.reason
+    assert told in entry.reason
 
 
 SPELLINGS = [

@@ -161,24 +161,33 @@ def test_names_that_lead_nowhere_inside_or_to_a_crowd(mooring: Running, lab: Lab
     """A verdict each: a name is no mistake of whoever asks."""
     _ = lab.dovecot, lab.postfix
     lab.names.set("inside.example.test", "192.168.77.5")
+    lab.names.set("beside.example.test", at.SERVER, "192.168.77.5")
     lab.names.set("metadata.example.test", "169.254.169.254")
     lab.names.set("xn--bcher-kva.example.test", at.SERVER)
     lab.names.set("crowd.example.test", *(f"45.99.1.{n}" for n in range(1, 101)))
     about = (
-        *("nowhere.example.test", "inside.example.test", "metadata.example.test", "b\u00fccher.example.test"),
+        *("nowhere.example.test", "inside.example.test", "beside.example.test", "metadata.example.test"),
+        "b\u00fccher.example.test",
         # As old programs write 127.0.0.1, and what can be no name.
         *("2130706433", "0x7f.1", "-", "xn--zzzzzz--.example"),
     )
     found = _diagnosed_at_once(
         mooring, [{"host": host, "services": ["imap"]} for host in (*about, "crowd.example.test")]
     )
-    nowhere, inside, metadata, idn, *numbers, dash, puny, crowd = found
+    nowhere, inside, beside, metadata, idn, *numbers, dash, puny, crowd = found
     assert nowhere["verdict"]["code"] == "wrong_host"
     assert inside["verdict"]["code"] == metadata["verdict"]["code"] == "internal_host"
     assert {one["verdict"]["code"] for one in numbers} == {"internal_host"}
     assert {one["verdict"]["code"] for one in (dash, puny)} == {"wrong_host"}
     assert [one["evidence"] for one in (*numbers, dash, puny)] == [[]] * 4
-    assert nowhere["evidence"] == inside["evidence"] == metadata["evidence"] == []
+    assert (beside["verdict"]["code"], "beside public ones" in beside["verdict"]["summary"]) == ("internal_host", True)
+    assert [one["evidence"] for one in (nowhere, inside, beside, metadata)] == [[]] * 4
+    # Where inside a name leads is the operator's to know.
+    headers = {"Authorization": f"Bearer {mooring.api_key}"}
+    ledger = httpx.get(f"{mooring.url}/v3/connections?limit=200", headers=headers)
+    for address in ("192.168.77.5", "169.254.169.254", "127.0.0.1"):
+        assert address not in json.dumps([inside, beside, metadata, *numbers]), address
+        assert address not in ledger.text, address
     # The laboratory's certificate has another name.
     assert idn["verdict"]["code"] == "certificate"
     assert {o["host"] for o in idn["evidence"]} == {"xn--bcher-kva.example.test"}

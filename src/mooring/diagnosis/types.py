@@ -301,7 +301,7 @@ class Lookup(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         addresses: those that may be dialled, in the resolver's order.
         problem: "" · ``no_such_name`` · ``resolver`` (theirs, no answer) · ``busy`` (ours) · ``private``
-            (not to be dialled) · ``crowd`` (more addresses than any server's).
+            (not to be dialled) · ``mixed`` (one of several is not) · ``crowd`` (more addresses than any server's).
     """
 
     host: str

@@ -8,7 +8,7 @@ grant. What it cannot do as meant, it does not do: there is no default source. S
 from mooring.egress.berths import Berth, Berths
 from mooring.egress.check import SourceCheck, check_sources
 from mooring.egress.dialer import Dialer, DialerPolicy
-from mooring.egress.errors import CrowdedName
+from mooring.egress.errors import CrowdedName, MixedName
 from mooring.egress.guard import Guard, GuardMode, GuardState, Leak, Opening, read_opening, ruleset, table_of
 from mooring.egress.http import OpenStream, http_client, http_over
 from mooring.egress.ledger import Ledger
@@ -61,6 +61,7 @@ __all__ = [
     "Leak",
     "Ledger",
     "LedgerEntry",
+    "MixedName",
     "Nft",
     "OpenStream",
     "Opening",

@@ -1,13 +1,20 @@
 """From the host of a dial to the addresses that may be dialled: resolved once, and all of them judged."""
 
+from ipaddress import ip_address
+
+import structlog
+
 from mooring.config import IPAddress, IPNetwork
 from mooring.egress.carriers import Resolver
-from mooring.egress.errors import CrowdedName
-from mooring.egress.targets import MOST_ADDRESSES, judge, plain
+from mooring.egress.errors import CrowdedName, MixedName
+from mooring.egress.targets import MOST_ADDRESSES, Judgement, judge, plain
 from mooring.egress.types import Dial
 from mooring.errors import TargetNotAllowed
 from mooring.net.connect import is_local
 
+log = structlog.get_logger()
+
+_INSIDE = "a private or reserved address, or to Mooring's own"
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound
 
 
@@ -40,7 +47,8 @@ class Lookups:
 
         Raises:
             NameNotFound, ResolverTimeout, ResolverBusy.
-            TargetNotAllowed: the name also leads to an address that is never dialled, or to too many.
+            TargetNotAllowed: the name leads to addresses that are never dialled, or to too many.
+            MixedName: also to such an address, beside others.
         """
         found = plain(
             await self._resolve(
@@ -49,8 +57,12 @@ class Lookups:
         )
         if len(found) > MOST_ADDRESSES:
             raise CrowdedName(f"{dial.host} has {len(found)} addresses; no server needs that many")
-        for address in found:
-            self.judge(dial, address)
+        refused = [verdict for address in found if not (verdict := self._verdict(dial, address)).allowed]
+        if refused and len(refused) < len(found) and not refused[0].is_of_port:
+            _log(dial, refused[0])
+            raise MixedName(f"{dial.host} also leads to {_INSIDE}, so it is not dialled at all", hint=refused[0].hint)
+        if refused:
+            raise _refusal(dial, refused[0])
         return found
 
     def judge(self, dial: Dial, address: IPAddress) -> None:
@@ -59,9 +71,33 @@ class Lookups:
         Raises:
             TargetNotAllowed: it must not.
         """
+        verdict = self._verdict(dial, address)
+        if not verdict.allowed:
+            raise _refusal(dial, verdict)
+
+    def _verdict(self, dial: Dial, address: IPAddress) -> Judgement:
         forbidden = self._forbidden
         if dial.port in self._listened_everywhere and is_local(address):
             forbidden = forbidden | {(str(address), dial.port)}
-        verdict = judge(address, dial.port, allow=self._allow, forbidden=forbidden)
-        if not verdict.allowed:
-            raise TargetNotAllowed(f"{dial.host} is not a target that Mooring dials: {verdict.rule}", hint=verdict.hint)
+        return judge(address, dial.port, allow=self._allow, forbidden=forbidden)
+
+
+def _refusal(dial: Dial, verdict: Judgement) -> TargetNotAllowed:
+    """What whoever asked is told: where inside a name leads is the operator's to know, who finds it in the log."""
+    why = verdict.rule
+    if not (verdict.is_of_port or _is_address(dial.host)):
+        _log(dial, verdict)
+        why = f"it leads to {_INSIDE}"
+    return TargetNotAllowed(f"{dial.host} is not a target that Mooring dials: {why}", hint=verdict.hint)
+
+
+def _log(dial: Dial, verdict: Judgement) -> None:
+    log.info("egress.not_allowed", host=dial.host, port=dial.port, rule=verdict.rule, traffic=str(dial.traffic))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

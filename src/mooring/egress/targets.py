@@ -48,11 +48,16 @@ MOST_ADDRESSES = 64
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether an address may be dialled, the rule that says so, as a sentence, and what could change it."""
+    """Whether an address may be dialled, the rule that says so, as a sentence, and what could change it.
+
+    Attributes:
+        is_of_port: the port decided, whatever the address; else the rule names the address.
+    """
 
     allowed: bool
     rule: str
     hint: str = ""
+    is_of_port: bool = False
 
 
 def plain(addresses: Iterable[IPAddress]) -> list[IPAddress]:
@@ -85,7 +90,7 @@ def judge(
         if (str(inner), port) in forbidden:
             return Judgement(False, f"{inner}:{port} belongs to this installation")
     if not 1 <= port <= 65535:
-        return Judgement(False, f"{port} is not a port")
+        return Judgement(False, f"{port} is not a port", is_of_port=True)
     private = [inner for inner in _unwrap(address) if _is_private(inner)]
     for inner in private:
         if not any(inner in network for network in allow):
@@ -97,7 +102,7 @@ def judge(
     if private:
         return Judgement(True, f"{address} is private, and the operator allowed it")
     if port < 1024 and port not in MAIL_PORTS:
-        return Judgement(False, f"port {port} is not one that mail or calendars use")
+        return Judgement(False, f"port {port} is not one that mail or calendars use", is_of_port=True)
     return Judgement(True, f"{address} is public")
 
 

@@ -19,7 +19,7 @@ TITLES = {
     Code.BANNED: "We are refused for now",
     Code.REPUTATION: "A block list keeps us out",
     Code.GEOGRAPHIC: "A whole region is kept out",
-    Code.INTERNAL_HOST: "The server is not on the internet",
+    Code.INTERNAL_HOST: "The name leads to an address that is not public",
     Code.ADDRESS_FAMILY: "One address family leads nowhere",
     Code.SERVER_DOWN: "The server answers none of our addresses",
     Code.OWN_EXIT_BROKEN: "Our own way out does not work",

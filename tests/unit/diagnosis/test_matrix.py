@@ -81,6 +81,12 @@ def test_a_name_that_leads_nowhere_is_a_row_without_an_address() -> None:
     assert "✗" in matrix_text([table])
 
 
+def test_a_name_with_one_private_address_is_not_called_private() -> None:
+    private, mixed = ([matrix_of([TARGET], [lookup(problem=p)], [])[0].rows[0].words] for p in ("private", "mixed"))
+    assert private == ["leads to addresses that are not public"]
+    assert mixed == ["also leads to an address that is not public"]
+
+
 def test_alternatives_stand_behind_what_was_asked() -> None:
     evidence, _ = World([port(993, Outcome.RESET)]).diagnose(question(), exits_of())
     tables = matrix_of(evidence.question.targets, evidence.lookups, evidence.observations)

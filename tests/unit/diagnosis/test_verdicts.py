@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mooring.diagnosis.types import Control, Earlier, Exit, Icmp, Outcome, Probe, Question, Service, Stage, Vantage
-from mooring.diagnosis.verdict.types import Code
+from mooring.diagnosis.verdict.types import Code, Reader
 from mooring.grants import TlsMode
 from tests.unit.diagnosis.virtual import START
 from tests.unit.diagnosis.worlds import (
@@ -85,6 +85,7 @@ CASES = (
     Case("no such name", World(problem="no_such_name"), Code.WRONG_HOST),
     Case("crowded name", World(problem="crowd"), Code.WRONG_HOST),
     Case("private name", World(problem="private"), Code.INTERNAL_HOST),
+    Case("name with a private address", World(problem="mixed"), Code.INTERNAL_HOST),
     Case("web server", World([port(993, Outcome.NOT_TLS, spoken="http", stage=Stage.TLS),
                               port(143, Outcome.RESET)]), Code.WRONG_HOST, question()),
     Case("143 is open", World([port(993, Outcome.RESET)]), Code.WRONG_PORT, question()),
@@ -121,6 +122,14 @@ def test_the_verdict_is_right(case: Case) -> None:
     assert verdict.summary
     assert all(verdict.next_steps.values())
     assert 0.5 <= verdict.confidence <= 1
+
+
+def test_a_private_address_beside_public_ones_has_words_of_its_own() -> None:
+    (_, private), (_, mixed) = (World(problem=p).diagnose(question(), exits_of()) for p in ("private", "mixed"))
+    assert private.summary == f"{HOST} leads to addresses that are not public, so Mooring does not dial them."
+    assert mixed.summary.startswith(f"{HOST} also leads to an address that is not public, beside public ones, so ")
+    assert "A and AAAA records" in mixed.next_steps[Reader.MAIL_ADMINISTRATOR][0]
+    assert mixed.row == "mixed_name"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -28,6 +28,7 @@ FACTS = {
     "until": ["2026-11-29T10:06+00:00"],
     "earlier": ["2026-11-28T10:06:07+01:00"],
     "exits": ["s1 (192.0.2.1)"],
+    "stray": ["an address that is not public"],
     "detail": ["It was so."],
     "dead": ["IPv6"],
     "alive": ["IPv4"],

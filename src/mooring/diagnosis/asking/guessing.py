@@ -34,8 +34,8 @@ async def _guess(question: Question, service: Service, look_up: LookUp) -> Targe
     names = [prefix + domain_of(question.email) for prefix in _PREFIXES[service]]
     port = PORTS[service][0]
     lookups = await asyncio.gather(*(look_up(question, name, port) for name in names))
-    # A name that leads to private addresses alone is an answer as well.
-    there = [lookup.host for lookup in lookups if lookup.addresses or lookup.problem == "private"]
+    # A name that leads to private addresses is an answer as well.
+    there = [lookup.host for lookup in lookups if lookup.addresses or lookup.problem in {"private", "mixed"}]
     return Target(service, (there or names)[0], port, is_usual_port=True)
 
 

@@ -257,7 +257,7 @@ class Diagnoses:
             lookup = await self._look_up(question, target.host, target.port)
             addresses = [ip_address(address) for address in lookup.addresses]
             # A name that leads nowhere is told so in a verdict; the prober looks at what it leads to later.
-            if lookup.problem in {"private", "crowd"} or not all(
+            if lookup.problem in {"private", "mixed", "crowd"} or not all(
                 any(address in network for network in policy.allow) for address in addresses
             ):
                 raise unusual_port(target)

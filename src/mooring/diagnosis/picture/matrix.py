@@ -224,7 +224,9 @@ def words_of_lookup(lookup: Lookup) -> str:
         case "no_such_name":
             return "there is no such name"
         case "private":
-            return "leads to private addresses only"
+            return "leads to addresses that are not public"
+        case "mixed":
+            return "also leads to an address that is not public"
         case "crowd":
             return "has too many addresses"
         case "resolver":

@@ -26,7 +26,7 @@ from mooring.diagnosis.types import (
     Service,
     Vantage,
 )
-from mooring.egress import Caller, CrowdedName, Dial, Dialer, Ledger, Traffic
+from mooring.egress import Caller, CrowdedName, Dial, Dialer, Ledger, MixedName, Traffic
 from mooring.errors import (
     MooringError,
     NameNotFound,
@@ -89,6 +89,8 @@ class NetworkProber:
             return Lookup(host, problem="resolver", detail=e.message)
         except CrowdedName as e:
             return Lookup(host, problem="crowd", detail=e.message)
+        except MixedName as e:
+            return Lookup(host, problem="mixed", detail=e.message)
         except TargetNotAllowed as e:
             return Lookup(host, problem="private", detail=e.message)
         except MooringError as e:

@@ -115,6 +115,9 @@ def _unreached(layout: Layout, target: Target) -> Finding:
             return Finding(Code.WRONG_HOST, 0.9, "crowded_name", target.service, facts=detail)
         case "private":
             return Finding(Code.INTERNAL_HOST, 0.97, "private_name", target.service, facts=detail)
+        case "mixed":
+            stray = {"stray": ["an address that is not public"]}
+            return Finding(Code.INTERNAL_HOST, 0.97, "mixed_name", target.service, facts={**detail, **stray})
         case "resolver" | "busy":
             return Finding(Code.INCONCLUSIVE, 0.5, "no_resolver", target.service, facts=detail)
         case _:
