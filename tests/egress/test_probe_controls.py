@@ -3,10 +3,12 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from itertools import repeat
 
 import pytest
 
+from mooring.clock import SystemClock
 from mooring.config import ControlTarget
 from mooring.diagnosis.types import Exit, Outcome, Stage, Target, Vantage
 from mooring.egress import Traffic
@@ -93,8 +95,11 @@ async def target() -> AsyncGenerator[Server]:
         yield running
 
 
-async def control(probing: Probing, source: str, family: int = 4) -> tuple[bool | None, str, str]:
-    seen = await probing.prober.control(question(Target(IMAP, HOST, 993)), probing.exits[source], family)
+async def control(
+    probing: Probing, source: str, family: int = 4, *, since: datetime | None = None
+) -> tuple[bool | None, str, str]:
+    asked = question(Target(IMAP, HOST, 993))
+    seen = await probing.prober.control(asked, probing.exits[source], family, since=since)
     return seen.works, seen.how, seen.target
 
 
@@ -128,6 +133,7 @@ async def test_without_a_control_target_the_ledger_is_asked_and_names_nobody(exi
     assert await control(probing, STATIC) == (None, "", "")
     await probing.observe(IMAP, "other.test", SERVER, STATIC, port=server.port, tls=STARTTLS)
     assert await control(probing, STATIC) == (True, "ledger", "")
+    assert await control(probing, STATIC, since=SystemClock().now()) == (None, "", "")
     assert await control(probing, DYNAMIC) == (None, "", "")
     seen = await probing.prober.control(question(Target(IMAP, HOST, 993)), probing.exits[STATIC], 4)
     assert "other" not in repr(seen)

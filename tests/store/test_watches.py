@@ -1,10 +1,10 @@
-"""Watches over a real database: claimed, written down and told once, whoever dies; the account connected once."""
+"""Watches over a real database: claimed, written down and told once, whoever dies."""
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from mooring.clock import SystemClock
@@ -12,31 +12,34 @@ from mooring.diagnosis import (
     Ask,
     Authentication,
     ChangeKind,
-    ServerWatch,
-    Service,
+    Outcome,
     Vantage,
-    Watches,
     WatchState,
     forget_watches,
 )
 from mooring.diagnosis.gentle.budget import UNANSWERED, UNUSED
 from mooring.diagnosis.gentle.spending import SharedBudget
-from mooring.errors import Conflict, InvalidRequest, NotFound
-from mooring.grants import ConnectRequest, Grants
+from mooring.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+)
 from mooring.store import Database
-from tests.store.diagnosis_house import POOLS, process_of
-from tests.store.grant_house import PASSWORD, House, open_house
-from tests.store.watch_house import ADDRESSES, HOST, Outside, Tower, account, kept
+from tests.store.diagnosis_house import process_of
+from tests.store.watch_house import (
+    ADDRESSES,
+    EXITS,
+    HOST,
+    NODE,
+    OTHER_NODE,
+    Outside,
+    Tower,
+    account,
+    tower,
+)
 from tests.waiting import until_async
 
-
-@pytest.fixture
-async def tower(database: Database, tmp_path: Path) -> Tower:
-    house = await open_house(database, tmp_path)
-    asked = await process_of(house).diagnoses.ask(house.application, Ask(host=HOST, services=(Service.IMAP,)))
-    outside = Outside()
-    outside.gate.set()
-    return Tower(house, outside, Watches(house.db, house.vault, POOLS), asked)
+__all__ = ["tower"]
 
 
 async def test_a_rule_goes_live_for_a_part_then_for_all_and_disappears(tower: Tower) -> None:
@@ -80,6 +83,64 @@ async def test_a_broken_exit_of_ours_closes_nothing_and_what_is_spared_was_not_l
     tower.outside.spared = set()
     await tower.look(2)
     assert (await tower.find(watch)).standing.state is WatchState.WAITING
+
+
+@pytest.mark.parametrize("shut", [Outcome.SILENT, Outcome.RESET, Outcome.CLOSED, Outcome.MUTE])
+async def test_what_a_box_of_our_own_may_have_done_closes_nothing(tower: Tower, shut: Outcome) -> None:
+    watch = await tower.opened()
+    tower.outside.admits, tower.outside.shut, tower.outside.works = set(), shut, False
+    began = SystemClock().now()
+    await tower.look(3)
+    assert (await tower.find(watch)).standing.state is WatchState.OPEN
+    assert {address for address, _ in tower.outside.controls} == set(ADDRESSES)
+    # What the ledger knows from before the failure would be no proof.
+    assert all(since is not None and since >= began for _, since in tower.outside.controls)
+
+
+async def test_words_of_the_server_prove_our_exit_without_asking_anybody_else(tower: Tower) -> None:
+    watch = await tower.opened()
+    tower.outside.admits, tower.outside.shut, tower.outside.said = set(), Outcome.POLICY, "550 not from there"
+    tower.outside.works = False
+    await tower.look(2)
+    assert [c.kind for c in (await tower.find(watch)).changes][1:] == [ChangeKind.CLOSED]
+    assert tower.outside.controls == []
+
+
+async def test_what_was_let_in_a_while_ago_proves_nothing(tower: Tower) -> None:
+    tower.outside.nodes = (NODE, OTHER_NODE)
+    watch = await tower.opened()
+    tower.outside.dead, tower.outside.recalled, tower.outside.works = {NODE}, {OTHER_NODE}, False
+    await tower.look(3)
+    assert (await tower.find(watch)).standing.state is WatchState.OPEN
+    tower.outside.recalled = set()
+    await tower.look(2)
+    assert (await tower.find(watch)).standing.state is WatchState.WAITING
+
+
+async def test_the_account_waits_for_every_address_of_the_server(tower: Tower) -> None:
+    tower.outside.nodes, tower.outside.dead = (NODE, OTHER_NODE), {OTHER_NODE}
+    tower.outside.admits = set(ADDRESSES)
+    watch = await tower.begin(account())
+    await tower.look(4)
+    found = await tower.find(watch)
+    assert (found.standing.state, found.changes, tower.house.sessions.asked) == (WatchState.WAITING, (), [])
+    assert {p.address for p in tower.outside.probed} == {NODE, OTHER_NODE}
+    tower.outside.dead = set()
+    await tower.look(2)
+    assert (await tower.find(watch)).authentication is Authentication.DONE
+
+
+async def test_an_exit_that_cannot_be_used_is_said(tower: Tower) -> None:
+    tower.outside.broken, tower.outside.admits = {ADDRESSES[1]}, set(ADDRESSES)
+    watch = await tower.begin()
+    await tower.look(3)
+    found = await tower.find(watch)
+    assert found.standing.problem == f"{EXITS[1].source}: It is not on this host."
+    assert found.standing.addresses == {ADDRESSES[0]: True, ADDRESSES[1]: False}
+    tower.outside.broken = set()
+    await tower.look(2)
+    found = await tower.find(watch)
+    assert (found.standing.problem, found.standing.state) == ("", WatchState.OPEN)
 
 
 async def test_a_name_that_leads_nowhere_is_said(tower: Tower) -> None:
@@ -145,120 +206,45 @@ async def test_whoever_was_thought_dead_writes_nothing(tower: Tower) -> None:
     assert len((await tower.find(watch)).changes) == 1
 
 
-async def test_the_account_is_connected_once_all_is_open(tower: Tower) -> None:
-    watch = await tower.begin(account())
-    assert watch.authentication is Authentication.WANTED
-    assert PASSWORD not in await kept(tower.house.db)
-    tower.outside.admits = {ADDRESSES[0]}
-    await tower.look(3)
-    assert tower.house.sessions.asked == []
+async def test_a_watch_that_cannot_be_read_keeps_no_other_waiting(tower: Tower) -> None:
+    await tower.house.db.execute(
+        """INSERT INTO watches (id, application_id, environment, question, standing, state, due_at)
+           VALUES ('unreadable', $1, 'v3-us-static', '{}', '{}', 'waiting', now() - interval '1 day')""",
+        tower.house.application.id,
+    )
+    watch = await tower.opened()
+    assert (await tower.find(watch)).standing.state is WatchState.OPEN
+    assert await tower.house.db.fetchval("SELECT due_at > now() FROM watches WHERE id = 'unreadable'")
+
+
+class Cancelling:
+    """A database of which the first query is cancelled."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._is_first = True
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        if self._is_first:
+            self._is_first = False
+            raise asyncpg.QueryCanceledError("canceling statement due to user request")
+        return await self._db.fetch(query, *args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+async def test_a_query_that_is_cancelled_ends_no_process(tower: Tower) -> None:
+    watch = await tower.begin()
     tower.outside.admits = set(ADDRESSES)
-    await tower.look(2)
-    found = await tower.find(watch)
-    assert found.authentication is Authentication.DONE
-    grant = await tower.house.grants.get(found.grant_id)
-    assert (grant.email, grant.state) == ("ann@example.test", "st")
-    assert [host for host, _, _ in tower.house.sessions.asked] == [HOST, "smtp.example.test"]
-    assert (await tower.told(watch))[-1][1]["grant_id"] == grant.id
-    assert found.changes[-1].grant_id == grant.id
-    assert await tower.house.db.fetchval("SELECT request IS NULL FROM watches")
-    tower.outside.admits = set()
-    await tower.look(2)
-    tower.outside.admits = set(ADDRESSES)
-    await tower.look(3)
-    assert len(tower.house.sessions.asked) == 2
+    running = asyncio.create_task(tower.watcher(db=cast("Database", Cancelling(tower.house.db))).run())
 
+    async def was_looked_at() -> bool:
+        return bool((await tower.find(watch)).standing.doors)
 
-async def test_the_account_is_sealed_anew_by_a_new_key_once_and_connected_all_the_same(tower: Tower) -> None:
-    watch = await tower.begin(account())
-    assert await tower.watches.reseal() == 0
-    tower.house.vault.rotate()
-    assert [await tower.watches.reseal() for _ in range(2)] == [1, 0]
-    tower.outside.admits = set(ADDRESSES)
-    await tower.look(3)
-    assert (await tower.find(watch)).authentication is Authentication.DONE
-
-
-async def test_a_refused_login_is_never_shown_again(tower: Tower) -> None:
-    watch = await tower.opened(account(imap_password="another-password"))
-    found = await tower.find(watch)
-    assert (found.authentication, found.grant_id) == (Authentication.REFUSED, "")
-    assert "another-password" not in await kept(tower.house.db)
-    assert await tower.house.db.fetchval("SELECT request IS NULL FROM watches")
-    await tower.look(3)
-    assert len(tower.house.sessions.asked) == 1
-    told = await tower.told(watch)
-    assert (told[-1][0], told[-1][1]["change"]) == ("watch.changed", "not_authenticated")
-
-
-async def test_what_was_no_refusal_is_tried_again_and_given_up_after_three_times(tower: Tower) -> None:
-    tower.house.sessions.filtered = {("v3-us-static", "smtp.example.test")}
-    watch = await tower.opened(account())
-    found = await tower.find(watch)
-    assert (found.authentication, found.due_at is not None) == (Authentication.WANTED, True)
-    await tower.look(4)
-    found = await tower.find(watch)
-    assert found.authentication is Authentication.FAILED
-    assert "smtp.example.test" in found.error
-    assert [host for host, _, _ in tower.house.sessions.asked] == [HOST, "smtp.example.test"] * 3
-
-
-class Dying(Grants):
-    """Whose process dies while it connects an account."""
-
-    def __init__(self, grants: Grants, *, made: bool, house: House, dialled: bool = False) -> None:
-        self._of = grants
-        self._made = made
-        self._dialled = dialled
-        self._house = house
-
-    async def connect(self, application: Any, request: ConnectRequest) -> Any:
-        if self._made:
-            await self._of.connect(application, request)
-        if self._dialled:
-            await self._house.db.execute(
-                """INSERT INTO ledger (at, id, application_id, subject, grant_id, traffic, environment, source,
-                                       source_address, via, reason, host, port, remote, outcome)
-                   SELECT now(), gen_random_uuid(), application_id, subject, '', 'auth', 'v3-us-static', 's', '', '',
-                          '', '', 993, '', 'intended' FROM watches"""
-            )
-        raise asyncio.CancelledError
-
-
-async def killed_while_connecting(tower: Tower, dying: Dying) -> ServerWatch:
-    watch = await tower.begin(account())
-    tower.outside.admits = set(ADDRESSES)
-    await tower.look()
-    await tower.due()
-    await asyncio.gather(tower.watcher(grants=dying).look_once(), return_exceptions=True)
-    assert (await tower.find(watch)).authentication is Authentication.TRYING
-    return watch
-
-
-async def test_killed_after_the_grant_was_made(tower: Tower) -> None:
-    watch = await killed_while_connecting(tower, Dying(tower.house.grants, made=True, house=tower.house))
-    await tower.look(2)
-    found = await tower.find(watch)
-    assert found.authentication is Authentication.DONE
-    assert found.grant_id == await tower.house.db.fetchval("SELECT id FROM grants")
-    assert len(tower.house.sessions.asked) == 2
-
-
-async def test_killed_before_anything_was_dialled(tower: Tower) -> None:
-    watch = await killed_while_connecting(tower, Dying(tower.house.grants, made=False, house=tower.house))
-    await tower.look(2)
-    assert (await tower.find(watch)).authentication is Authentication.DONE
-    assert len(tower.house.sessions.asked) == 2
-
-
-async def test_killed_while_the_server_was_asked(tower: Tower) -> None:
-    dying = Dying(tower.house.grants, made=False, house=tower.house, dialled=True)
-    watch = await killed_while_connecting(tower, dying)
-    await tower.look(2)
-    found = await tower.find(watch)
-    assert found.authentication is Authentication.FAILED
-    assert "interrupted" in found.error
-    assert tower.house.sessions.asked == []
+    await until_async(was_looked_at, what="it is looked at after all")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_it_expires_and_what_it_holds_is_erased_and_it_is_forgotten(tower: Tower) -> None:

@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from mooring.clock import SystemClock
 from mooring.diagnosis import (
+    Ask,
     Authenticating,
     Diagnosis,
     Exit,
@@ -17,20 +21,23 @@ from mooring.diagnosis import (
     Rhythm,
     Secrets,
     ServerWatch,
+    Service,
     Stage,
     Vantage,
     Watcher,
     Watches,
 )
 from mooring.diagnosis.interfaces import Budget, MayLogin, Tell
-from mooring.diagnosis.types import Control, Lookup, Probe
+from mooring.diagnosis.types import Control, Lookup, Probe, Step
 from mooring.egress import Ledger
 from mooring.events import read
 from mooring.grants import ConnectRequest, Grants, parse_settings
 from mooring.store import Database
-from tests.store.grant_house import ANN, House
+from tests.store.diagnosis_house import POOLS, process_of
+from tests.store.grant_house import ANN, House, open_house
 
 HOST = "imap.example.test"
+NODE, OTHER_NODE = "192.0.2.1", "192.0.2.2"
 ADDRESSES = ("203.0.113.10", "203.0.113.11")
 EXITS = tuple(Exit(Vantage.STATIC, "v3-us-static", f"s{a[-2:]}", a) for a in ADDRESSES)
 DYNAMIC = Exit(Vantage.DYNAMIC, "v3-us-dynamic", "d", "198.51.100.20")
@@ -42,13 +49,24 @@ class Outside:
 
     Attributes:
         admits: which.
-        spared: addresses that the budget does not let leave.
+        shut: how it does not let others in.
+        nodes: where its name leads to; those in ``dead`` let nobody in.
+        spared: addresses that the budget does not let leave; ``recalled``: nodes where all were let in a while ago.
+        broken: addresses of ours that cannot be used.
+        controls: whose exits were asked about, and how old what the ledger tells may be.
         gate: while it is not set, no probe ends.
         budget: asked instead of itself, if there is one.
     """
 
     admits: set[str] = field(default_factory=set[str])
+    shut: Outcome = Outcome.SILENT
+    said: str = ""
+    nodes: tuple[str, ...] = (NODE,)
+    dead: set[str] = field(default_factory=set[str])
     spared: set[str] = field(default_factory=set[str])
+    recalled: set[str] = field(default_factory=set[str])
+    broken: set[str] = field(default_factory=set[str])
+    controls: list[tuple[str, datetime | None]] = field(default_factory=list[tuple[str, datetime | None]])
     works: bool = True
     problem: str = ""
     probed: list[Probe] = field(default_factory=list[Probe])
@@ -56,7 +74,7 @@ class Outside:
     budget: Budget | None = None
 
     async def look_up(self, question: Question, host: str, port: int) -> Lookup:
-        return Lookup(host, () if self.problem else ("192.0.2.1",), self.problem)
+        return Lookup(host, () if self.problem else self.nodes, self.problem)
 
     async def observe(
         self, question: Question, probe: Probe, secrets: Secrets, *, may_login: MayLogin, tell: Tell
@@ -64,26 +82,37 @@ class Outside:
         self.probed.append(probe)
         await self.gate.wait()
         assert secrets.passwords == {}
-        return self._seen(probe, Outcome.REACHED if probe.exit.address in self.admits else Outcome.SILENT)
+        if probe.exit.address in self.broken:
+            return self._seen(probe, Outcome.OURS)
+        is_in = probe.exit.address in self.admits and probe.address not in self.dead
+        return self._seen(probe, Outcome.REACHED if is_in else self.shut)
 
-    async def control(self, question: Question, way_out: Exit, family: int) -> Control:
+    async def control(
+        self, question: Question, way_out: Exit, family: int, *, since: datetime | None = None
+    ) -> Control:
+        self.controls.append((way_out.address, since))
         return Control(way_out.source, way_out.address, family, self.works, "target")
 
     async def reserve(self, question: Question, probes: Sequence[Probe]) -> tuple[list[Probe], list[Observation]]:
         if self.budget is not None:
             return await self.budget.reserve(question, probes)
         spared = [p for p in probes if p.exit.address in self.spared]
-        return [p for p in probes if p not in spared], [self._seen(p, Outcome.SPARED) for p in spared]
+        recalled = [p for p in probes if p.address in self.recalled]
+        known = [self._seen(p, Outcome.REACHED, remembered=True) for p in recalled]
+        known += [self._seen(p, Outcome.SPARED) for p in spared]
+        return [p for p in probes if p not in spared and p not in recalled], known
 
     async def remember(self, question: Question, observation: Observation) -> None:
         if self.budget is not None:
             await self.budget.remember(question, observation)
 
-    def _seen(self, probe: Probe, outcome: Outcome) -> Observation:
+    def _seen(self, probe: Probe, outcome: Outcome, *, remembered: bool = False) -> Observation:
+        is_in = outcome is Outcome.REACHED
         return Observation(
             probe.id, SystemClock().now(), probe.exit.vantage, probe.exit.environment, probe.exit.source,
             probe.exit.address, probe.target.service, probe.target.host, probe.target.port, probe.address, outcome,
-            Stage.CAPABILITY,
+            Stage.CAPABILITY, steps=(Step(Stage.GREETING, 1.0),) if is_in else (), said="" if is_in else self.said,
+            detail="It is not on this host." if outcome is Outcome.OURS else "", remembered=remembered,
         )  # fmt: skip
 
 
@@ -96,14 +125,16 @@ class Tower:
     watches: Watches
     diagnosis: Diagnosis
 
-    def watcher(self, outside: Outside | None = None, grants: Grants | None = None) -> Watcher:
+    def watcher(
+        self, outside: Outside | None = None, grants: Grants | None = None, db: Database | None = None
+    ) -> Watcher:
         """Another process."""
         house, seen = self.house, outside or self.outside
         ledger = Ledger(house.db, house.clock, timedelta(days=90))
         connecting = Authenticating(house.db, house.vault, house.applications, grants or house.grants, ledger)
         return Watcher(
-            house.db, seen, seen, lambda _: (*EXITS, DYNAMIC), connecting, Rhythm(), environments=["v3-us-static"],
-            spread_s=0,
+            db or house.db, seen, seen, lambda _: (*EXITS, DYNAMIC), connecting, Rhythm(),
+            environments=["v3-us-static"], spread_s=0,
         )  # fmt: skip
 
     async def begin(self, request: ConnectRequest | None = None) -> ServerWatch:
@@ -133,6 +164,15 @@ class Tower:
         assert [fact.sequence for fact in facts] == list(range(1, len(facts) + 1))
         assert {fact.application_id for fact in facts} <= {self.house.application.id}
         return [(str(fact.type), fact.data) for fact in facts]
+
+
+@pytest.fixture
+async def tower(database: Database, tmp_path: Path) -> Tower:
+    house = await open_house(database, tmp_path)
+    asked = await process_of(house).diagnoses.ask(house.application, Ask(host=HOST, services=(Service.IMAP,)))
+    outside = Outside()
+    outside.gate.set()
+    return Tower(house, outside, Watches(house.db, house.vault, POOLS), asked)
 
 
 def account(**changes: Any) -> ConnectRequest:

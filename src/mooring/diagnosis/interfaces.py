@@ -1,6 +1,7 @@
 """What a diagnosis needs of the world: probes, controls, a budget and a memory. Tests pass fakes."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from mooring.diagnosis.progress import Progress
@@ -30,8 +31,14 @@ class Prober(Protocol):
         """
         ...
 
-    async def control(self, question: Question, way_out: Exit, family: int) -> Control:
-        """Whether this source works at all in this address family, whatever the server does."""
+    async def control(
+        self, question: Question, way_out: Exit, family: int, *, since: datetime | None = None
+    ) -> Control:
+        """Whether this source works at all in this address family, whatever the server does.
+
+        Args:
+            since: what the ledger tells from before says nothing; None: a while is no matter.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ import structlog
 from mooring.clock import Clock
 from mooring.config import SourceConfig
 from mooring.egress import repository
-from mooring.egress.types import Intent, LedgerEntry, Settlement
+from mooring.egress.types import Intent, LedgerEntry, Settlement, Traffic
 from mooring.errors import LedgerUnavailable, MooringError
 from mooring.store import Database
 
@@ -72,6 +72,7 @@ class Ledger:
         subject: str | None = None,
         server: str | None = None,
         source: str | None = None,
+        traffic: Traffic | None = None,
         since: datetime | None = None,
         limit: int = 50,
         before: tuple[datetime, str] | None = None,
@@ -80,7 +81,7 @@ class Ledger:
         await self._settlements.flushed()
         return await repository.entries(
             self._db, application_id=application_id, subject=subject, server=server, source=source,
-            since=since, limit=limit, before=before,
+            traffic=traffic, since=since, limit=limit, before=before,
         )  # fmt: skip
 
     async def ordinary(

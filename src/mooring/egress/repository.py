@@ -87,6 +87,7 @@ async def entries(
     subject: str | None = None,
     server: str | None = None,
     source: str | None = None,
+    traffic: Traffic | None = None,
     since: datetime | None = None,
     limit: int,
     before: tuple[datetime, str] | None = None,
@@ -106,9 +107,10 @@ async def entries(
           AND ($4::text IS NULL OR source_address = $4 OR source = $4)
           AND ($5::timestamptz IS NULL OR at >= $5)
           AND ($6::timestamptz IS NULL OR (at, id) < ($6, $7::uuid))
+          AND ($9::text IS NULL OR traffic = $9)
         ORDER BY at DESC, id DESC LIMIT $8
         """,
-        application_id, subject, server, source, since, *(before or (None, None)), limit,
+        application_id, subject, server, source, since, *(before or (None, None)), limit, traffic,
     )  # fmt: skip
     return [_entry(row) for row in rows]
 

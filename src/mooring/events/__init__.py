@@ -4,7 +4,7 @@ It delivers nothing and knows no grant. Start at ``repository.py``: ``append`` i
 ``read`` how it is found again.
 """
 
-from mooring.events.repository import CHANNEL, KEPT, announced, append, forget_facts, read, read_one
+from mooring.events.repository import CHANNEL, KEPT, announced, append, forget_facts, read, read_one, read_since
 from mooring.events.types import EventType, Fact, Recorded
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "forget_facts",
     "read",
     "read_one",
+    "read_since",
 ]

@@ -1,7 +1,7 @@
 """The outbox: facts in the order they happened to a grant, written where they became true."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mooring.events.types import EventType, Fact, Recorded
@@ -48,6 +48,16 @@ async def read(db: Database, grant_id: str, *, after: int, limit: int) -> list[R
         """SELECT application_id, grant_id, sequence, type, at, data FROM outbox
            WHERE grant_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3""",
         grant_id, after, limit,
+    )  # fmt: skip
+    return [_recorded(row) for row in rows]
+
+
+async def read_since(db: Database, grant_id: str, since: datetime, *, types: Sequence[EventType]) -> list[Recorded]:
+    """The grant's facts of these kinds since then, in order."""
+    rows = await db.fetch(
+        """SELECT application_id, grant_id, sequence, type, at, data FROM outbox
+           WHERE grant_id = $1 AND at >= $2 AND type = ANY ($3) ORDER BY sequence""",
+        grant_id, since, [str(kind) for kind in types],
     )  # fmt: skip
     return [_recorded(row) for row in rows]
 

@@ -166,7 +166,7 @@ class Grants:
         return grant
 
     async def authenticated_since(self, subject: str, since: datetime) -> Grant | None:
-        """The grant of this identity, if it was made or authenticated anew since then; who is just doing so is awaited."""
+        """The grant of this identity, if it was made or authenticated anew since then, by the database's clock."""
         async with self._db.transaction() as tx:
             grant_id = await repository.by_subject(tx, subject)
         if grant_id is None:

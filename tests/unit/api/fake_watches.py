@@ -6,7 +6,8 @@ from datetime import datetime
 
 from mooring.applications import Application
 from mooring.diagnosis import Authentication, Change, ChangeKind, Diagnosis, ServerWatch, Service, WatchState
-from mooring.diagnosis.watches.rules import Door, Standing
+from mooring.diagnosis.watches.doors import Door
+from mooring.diagnosis.watches.rules import Ours, Standing
 from mooring.errors import NotFound
 from mooring.grants import ConnectRequest
 from tests.unit.api.fake_diagnoses import QUESTION
@@ -14,14 +15,15 @@ from tests.unit.api.things import NOW, Fake
 
 DOORS = tuple(
     Door(
-        f"203.0.113.{n}", f"s{n}", Service.IMAP, "imap.example.com", 993, is_open, NOW if is_open else None,
-        2 if is_open else -2, NOW, "reached" if is_open else "silent", "", NOW,
+        f"203.0.113.{n}", f"s{n}", Service.IMAP, "imap.example.com", 993, "192.0.2.1", is_open,
+        NOW if is_open else None, 2 if is_open else -2, NOW, "reached" if is_open else "silent", "", NOW,
     )
     for n, is_open in ((10, True), (11, False))
 )  # fmt: skip
 WATCH = ServerWatch(
     id="w1", application_id="app-v3", diagnosis_id="d1", environment="v3-us-static", question=QUESTION,
-    standing=Standing(NOW, WatchState.WAITING, DOORS), authentication=Authentication.NONE, grant_id="", error="",
+    standing=Standing(NOW, WatchState.WAITING, DOORS, ours={d.address: Ours(d.is_open) for d in DOORS}),
+    authentication=Authentication.NONE, grant_id="", error="",
     due_at=NOW, created_at=NOW, ended_at=None, changes=(Change(NOW, ChangeKind.OPENED, ("203.0.113.10",), 1, 2),),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -166,7 +166,9 @@ NEEDED = {Code.NEEDED, Code.NEEDED_FOR_SENDING_ONLY}
 @pytest.mark.parametrize("how", [Outcome.RESET, Outcome.CLOSED, Outcome.MUTE])
 def test_what_a_box_of_ours_answers_does_not_overrule_a_control(how: Outcome) -> None:
     class Boxed(World):
-        async def control(self, question: Question, way_out: Exit, family: int) -> Control:
+        async def control(
+            self, question: Question, way_out: Exit, family: int, *, since: datetime | None = None
+        ) -> Control:
             works = way_out.source not in BROKEN
             return Control(way_out.source, way_out.address, family, works, "target", "control.example.net:443")
 

@@ -1,184 +1,207 @@
 """The rules of a watch, by a clock that a test moves."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
-from mooring.diagnosis.types import Observation, Outcome, Service, Stage, Vantage
+import msgspec
+import pytest
+
+from mooring.diagnosis.types import Lookup, Outcome
+from mooring.diagnosis.watches.doors import RECENT
 from mooring.diagnosis.watches.rules import (
     FIRST,
+    FREE_TURNS,
     KEPT_OPEN,
-    NEWS,
+    LONGEST,
     PATIENT,
-    QUIET,
     SECOND,
     Change,
     ChangeKind,
-    Door,
     Rhythm,
     Standing,
     WatchState,
-    after_look,
     after_time,
     next_look,
-    to_look_at,
+    patience,
 )
-
-START = datetime(2026, 1, 31, 14, tzinfo=UTC)
-HOST = "mail.example.com"
-FOUR = tuple(f"203.0.113.{n}" for n in (10, 11, 12, 13))
-IMAP, SMTP = Service.IMAP, Service.SMTP
-
-
-def door(address: str, service: Service = IMAP) -> Door:
-    return Door(address, f"s-{address}", service, HOST, 993 if service is IMAP else 465)
-
-
-@dataclass
-class Looking:
-    """A watch of four addresses.
-
-    Attributes:
-        doors: what is looked at.
-    """
-
-    doors: tuple[Door, ...] = tuple(map(door, FOUR))
-    now: datetime = START
-    standing: Standing = field(default_factory=lambda: Standing(START))
-    changes: list[Change] = field(default_factory=list[Change])
-
-    def look(
-        self,
-        *open_: str,
-        shut: Outcome = Outcome.SILENT,
-        proved: tuple[str, ...] = FOUR,
-        services: tuple[Service, ...] = (IMAP, SMTP),
-    ) -> list[Change]:
-        """A minute later, with these addresses let in at these services."""
-        self.now += timedelta(minutes=1)
-        seen = [self.seen_of(d, Outcome.REACHED if d.address in open_ and d.service in services else shut)
-                for d in self.doors]  # fmt: skip
-        self.standing, changes = after_look(self.standing, self.doors, seen, proved, self.now)
-        self.changes += changes
-        return changes
-
-    def seen_of(self, d: Door, outcome: Outcome) -> Observation:
-        return Observation(
-            1, self.now, Vantage.STATIC, "v3-us-static", d.source, d.address, d.service, d.host, d.port, "198.51.100.7",
-            outcome, Stage.CAPABILITY,
-        )  # fmt: skip
+from tests.unit.diagnosis.watching import (
+    FOUR,
+    IMAP_HOST,
+    IMAP_TARGET,
+    NODE,
+    OTHER_NODE,
+    SMTP_TARGET,
+    START,
+    Watching,
+    told,
+)
 
 
 def test_open_after_two_successes_in_a_row_at_the_time_of_the_first() -> None:
-    watch = Looking()
+    watch = Watching()
     assert watch.look() == []
-    assert watch.look(*FOUR) == []
-    assert watch.standing.state is WatchState.WAITING
-    [change] = watch.look(*FOUR)
+    watch.admit(*FOUR)
+    assert watch.look() == []
+    assert watch.state is WatchState.WAITING
+    [change] = watch.look()
     assert change == Change(START + timedelta(minutes=2), ChangeKind.OPENED, FOUR, 4, 4)
     assert change.is_whole
-    assert watch.standing.state is WatchState.OPEN
-    assert watch.look(*FOUR) == []
+    assert watch.state is WatchState.OPEN
+    assert watch.look() == []
 
 
 def test_a_part_is_told_and_then_the_rest() -> None:
-    watch = Looking()
-    watch.look(*FOUR[:3])
-    [part] = watch.look(*FOUR[:3])
+    watch = Watching()
+    watch.admit(*FOUR[:3])
+    [part] = watch.look(2)
     assert (part.addresses, part.open, part.total, part.is_whole) == (FOUR[:3], 3, 4, False)
-    watch.look(*FOUR)
-    [rest] = watch.look(*FOUR)
+    watch.admit(*FOUR)
+    [rest] = watch.look(2)
     assert (rest.addresses, rest.open, rest.is_whole) == (FOUR[3:], 4, True)
 
 
 def test_one_success_alone_opens_nothing() -> None:
-    watch = Looking()
+    watch = Watching()
     for _ in range(5):
-        watch.look(*FOUR)
+        watch.admit(*FOUR)
+        watch.look()
+        watch.admit()
         watch.look()
     assert watch.changes == []
 
 
 def test_an_address_is_open_when_all_its_services_are() -> None:
-    watch = Looking(doors=tuple(door(a, s) for a in FOUR for s in (IMAP, SMTP)))
-    for _ in range(3):
-        assert watch.look(*FOUR, services=(IMAP,)) == []
+    watch = Watching(targets=(IMAP_TARGET, SMTP_TARGET))
+    watch.admit(*FOUR, at=(NODE,))
+    assert watch.look(3) == []
     assert watch.standing.open_addresses == []
-    watch.look(*FOUR)
-    [change] = watch.look(*FOUR)
+    watch.admit(*FOUR)
+    [change] = watch.look(2)
     assert change.addresses == FOUR
     assert change.at == START + timedelta(minutes=4)
 
 
 def test_a_server_that_speaks_to_us_lets_us_in_whatever_its_certificate_is() -> None:
-    watch = Looking()
-    for _ in range(2):
-        watch.look(shut=Outcome.CERTIFICATE)
-    assert watch.standing.state is WatchState.OPEN
+    watch = Watching(lets_in=lambda _: Outcome.CERTIFICATE)
+    watch.look(2)
+    assert watch.state is WatchState.OPEN
 
 
 def test_closed_after_two_failures_in_a_row() -> None:
-    watch = Looking()
-    for _ in range(2):
-        watch.look(*FOUR)
-    assert watch.look(*FOUR[1:]) == []
-    assert watch.standing.state is WatchState.OPEN
-    assert watch.look(*FOUR) == []
-    watch.look(*FOUR[1:])
-    [change] = watch.look(*FOUR[1:])
+    watch = Watching()
+    watch.open_up()
+    watch.admit(*FOUR[1:])
+    assert watch.look() == []
+    assert watch.state is WatchState.OPEN
+    watch.admit(*FOUR)
+    assert watch.look() == []
+    watch.admit(*FOUR[1:])
+    [change] = watch.look(2)
     assert change == Change(START + timedelta(minutes=5), ChangeKind.CLOSED, FOUR[:1], 3, 4)
-    assert watch.standing.state is WatchState.WAITING
+    assert watch.state is WatchState.WAITING
     assert watch.standing.began == watch.now
-    for _ in range(2):
-        watch.look(*FOUR)
-    assert watch.standing.state is WatchState.OPEN
-    assert [c.kind for c in watch.changes] == [ChangeKind.OPENED, ChangeKind.CLOSED, ChangeKind.OPENED]
+    watch.admit(*FOUR)
+    watch.look(2)
+    assert watch.state is WatchState.OPEN
+    assert [c.kind for c in watch.changes] == [ChangeKind.CLOSED, ChangeKind.OPENED]
 
 
-def test_nothing_is_closed_where_our_own_exit_may_be_to_blame() -> None:
-    watch = Looking()
-    for _ in range(2):
-        watch.look(*FOUR)
-    for _ in range(9):
-        assert watch.look(proved=()) == []
-    assert watch.standing.state is WatchState.OPEN
+@pytest.mark.parametrize("why", ["no exit is proved to work", "it is remembered from before"])
+def test_nothing_is_closed_where_our_own_exit_may_be_to_blame(why: str) -> None:
+    watch = Watching()
+    watch.open_up()
+    watch.proved, watch.remembered = ((), False) if why.startswith("no exit") else (FOUR, True)
+    watch.admit()
+    assert watch.look(9) == []
+    assert watch.state is WatchState.OPEN
 
 
-def test_what_was_not_looked_at_changes_nothing() -> None:
-    watch = Looking()
-    watch.look(*FOUR)
-    before = watch.standing
-    for outcome in (Outcome.SPARED, Outcome.OURS, Outcome.LIMITED):
-        watch.look(shut=outcome)
-    assert watch.standing == before
-    assert len(watch.look(*FOUR)) == 1
+def test_a_new_address_of_the_server_closes_nothing_by_an_exit_that_may_be_broken() -> None:
+    watch = Watching()
+    watch.open_up()
+    watch.names[IMAP_HOST] = Lookup(IMAP_HOST, (NODE, OTHER_NODE))
+    watch.admit(*FOUR, at=(NODE,))
+    watch.proved = ()
+    assert watch.look(5) == []
+    watch.proved = None
+    assert told(watch.look(2)) == [("closed", FOUR, 0, 4)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SPARED, Outcome.OURS, Outcome.LIMITED])
+def test_what_was_not_looked_at_changes_nothing_but_has_had_its_turn(outcome: Outcome) -> None:
+    watch = Watching()
+    watch.admit(*FOUR)
+    watch.look()
+    before = watch.standing.doors
+    watch.lets_in = lambda _: outcome
+    watch.look()
+    assert {door.tried_at for door in watch.standing.doors} == {watch.now}
+    was_tried = tuple(msgspec.structs.replace(door, tried_at=watch.now) for door in before)
+    assert watch.standing.doors == was_tried
+    watch.admit(*FOUR)
+    assert len(watch.look()) == 1
 
 
 def test_what_was_seen_before_for_somebody_else_is_no_second_success() -> None:
-    watch = Looking()
-    watch.look(*FOUR)
-    watch.now -= timedelta(minutes=1)
-    assert watch.look(*FOUR) == []
-    assert watch.standing.state is WatchState.WAITING
+    watch = Watching()
+    watch.admit(*FOUR)
+    watch.look()
+    assert watch.look(after=timedelta(0)) == []
+    assert watch.state is WatchState.WAITING
 
 
 def test_a_list_that_has_grown_is_waited_for() -> None:
-    watch = Looking(doors=tuple(map(door, FOUR[:3])))
-    for _ in range(2):
-        watch.look(*FOUR)
-    assert watch.standing.state is WatchState.OPEN
-    watch.doors = tuple(map(door, FOUR))
-    assert watch.look(*FOUR[:3]) == []
-    assert watch.standing.state is WatchState.WAITING
-    watch.look(*FOUR)
-    [change] = watch.look(*FOUR)
+    watch = Watching(ours=FOUR[:3])
+    watch.open_up()
+    watch.ours = FOUR
+    watch.admit(*FOUR[:3])
+    assert watch.look() == []
+    assert watch.state is WatchState.WAITING
+    watch.admit(*FOUR)
+    [change] = watch.look(2)
     assert (change.addresses, change.is_whole) == (FOUR[3:], True)
 
 
-def waits(standing: Standing, age: timedelta) -> tuple[float, float]:
+def test_a_list_that_has_lost_the_last_closed_address_is_told_as_open() -> None:
+    watch = Watching()
+    watch.admit(*FOUR[:3])
+    watch.look(3)
+    watch.ours = FOUR[:3]
+    [change] = watch.look()
+    assert change == Change(watch.now, ChangeKind.OPENED, (), 3, 3)
+    assert change.is_whole
+    assert watch.state is WatchState.OPEN
+    assert watch.look(3) == []
+
+
+def test_a_server_that_comes_and_goes_makes_few_events_and_the_watch_ends() -> None:
+    watch, chance = Watching(), Random(3)
+    while not watch.state.is_end:
+        # Whatever it says, it says it twice.
+        watch.admit(*(FOUR if chance.random() < 0.5 else ()))
+        watch.look(2)
+        watch.standing, changes = after_time(watch.standing, START, watch.now)
+        watch.changes += changes
+        watch.now += timedelta(minutes=10)
+    assert watch.now - START <= LONGEST + timedelta(hours=1)
+    assert FREE_TURNS < len(watch.changes) < 20
+
+
+def test_the_first_changes_are_told_at_once_and_a_later_one_after_an_hour() -> None:
+    watch = Watching()
+    for addresses in (FOUR, (), FOUR):
+        watch.admit(*addresses)
+        assert len(watch.look(2)) == 1
+    watch.admit()
+    assert watch.look(30) == []
+    assert (watch.state, watch.standing.may_connect) == (WatchState.OPEN, False)
+    assert told(watch.look(40)) == [("closed", FOUR, 0, 4)]
+
+
+def waits(standing: Standing, now: datetime) -> tuple[float, float]:
     """The shortest and the longest wait of a hundred, in seconds."""
     chance = Random(1)
-    found = [next_look(standing, standing.began + age, Rhythm(), chance) for _ in range(100)]
+    found = [next_look(standing, now, Rhythm(), chance) for _ in range(100)]
     seconds = [wait.total_seconds() for wait in found if wait is not None]
     return min(seconds), max(seconds)
 
@@ -191,23 +214,35 @@ def test_how_often_it_looks() -> None:
         (SECOND, 2400, 4800),
         (PATIENT - timedelta(hours=1), 2400, 4800),
     ):
-        shortest, longest = waits(waiting, age)
+        shortest, longest = waits(waiting, START + age)
         assert least <= shortest < longest <= most
-    shortest, longest = waits(open_, timedelta(0))
+    shortest, longest = waits(open_, START)
     assert 4 * 3600 <= shortest < longest <= 8 * 3600
     assert next_look(Standing(START, WatchState.EXPIRED), START, Rhythm(), Random(1)) is None
 
 
-def test_what_is_in_doubt_is_looked_at_soon() -> None:
-    watch = Looking()
-    watch.look(*FOUR[:1])
-    shortest, longest = waits(watch.standing, timedelta(days=3))
+def test_what_is_in_doubt_is_looked_at_soon_but_not_for_ever() -> None:
+    watch = Watching()
+    watch.now += timedelta(days=3)
+    watch.admit(*FOUR[:1])
+    watch.look()
+    shortest, longest = waits(watch.standing, watch.now)
     assert 60 <= shortest < longest <= 120
-    for _ in range(2):
-        watch.look(*FOUR)
-    watch.look(*FOUR[1:])
-    shortest, longest = waits(watch.standing, timedelta(days=3))
-    assert longest <= 120
+    watch.lets_in = lambda door: Outcome.OURS if door.address == FOUR[0] else False
+    watch.look(10)
+    assert waits(watch.standing, watch.now)[1] <= 120
+    watch.look(1, after=RECENT)
+    assert waits(watch.standing, watch.now)[0] >= 2400
+    watch.open_up()
+    watch.admit(*FOUR[1:])
+    watch.look()
+    assert waits(watch.standing, watch.now)[1] <= 120
+
+
+def test_an_account_that_our_own_side_keeps_waiting_is_tried_soon_and_then_less_often() -> None:
+    open_ = Standing(START, WatchState.OPEN)
+    waited = [patience(open_, START + age, Rhythm()) for age in (timedelta(0), timedelta(hours=4), timedelta(days=9))]
+    assert waited == [timedelta(seconds=90), timedelta(hours=1), timedelta(hours=6)]
 
 
 def test_it_ends() -> None:
@@ -216,27 +251,9 @@ def test_it_ends() -> None:
         (waiting, PATIENT, WatchState.EXPIRED, ChangeKind.EXPIRED),
         (open_, KEPT_OPEN, WatchState.ENDED, ChangeKind.ENDED),
     ):
-        assert after_time(standing, START + time - timedelta(seconds=1)) == (standing, [])
-        ended, [change] = after_time(standing, START + time)
+        assert after_time(standing, START, START + time - timedelta(seconds=1)) == (standing, [])
+        ended, [change] = after_time(standing, START, START + time)
         assert (ended.state, change.kind) == (state, kind)
         assert ended.state.is_end
-
-
-def test_a_few_doors_at_a_time_until_something_happens() -> None:
-    many = tuple(door(f"203.0.113.{n}") for n in range(30))
-    watch = Looking(doors=many)
-    chance = Random(1)
-    looked: set[str] = set()
-    for _ in range(5):
-        chosen = to_look_at(watch.standing, many, chance)
-        assert len(chosen) == QUIET
-        looked |= {d.address for d in chosen}
-        watch.now += timedelta(minutes=1)
-        seen = [watch.seen_of(d, Outcome.SILENT) for d in chosen]
-        watch.standing, _ = after_look(watch.standing, many, seen, (), watch.now)
-    assert len(looked) == 30
-    watch.now += timedelta(minutes=1)
-    seen = [watch.seen_of(many[7], Outcome.REACHED)]
-    watch.standing, _ = after_look(watch.standing, many, seen, (), watch.now)
-    chosen = to_look_at(watch.standing, many, chance)
-    assert (len(chosen), chosen[0].address) == (NEWS, many[7].address)
+        begun_anew, _ = after_time(standing, START - LONGEST, START)
+        assert begun_anew.state is state

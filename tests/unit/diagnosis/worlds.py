@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 from mooring.diagnosis.interfaces import MayLogin, Tell
@@ -142,7 +143,9 @@ class World:
             spoken=meeting.spoken, icmp=meeting.icmp, is_alternative=probe.is_alternative,
         )  # fmt: skip
 
-    async def control(self, question: Question, way_out: Exit, family: int) -> Control:
+    async def control(
+        self, question: Question, way_out: Exit, family: int, *, since: datetime | None = None
+    ) -> Control:
         works: bool | None = way_out.source not in self.broken | self.dead
         if way_out.source in self.dead:
             return Control(way_out.source, way_out.address, family, False, "exit")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mooring.clock import Clock
 from mooring.config import ControlTarget, EnvironmentName, SourceConfig
@@ -45,9 +45,20 @@ class Controls:
         self._asked: dict[tuple[str, int], tuple[asyncio.Task[Control], float]] = {}
 
     async def look_at(
-        self, question: Question, way_out: Exit, environment: EnvironmentName, source: SourceConfig, family: int
+        self,
+        question: Question,
+        way_out: Exit,
+        environment: EnvironmentName,
+        source: SourceConfig,
+        family: int,
+        *,
+        since: datetime | None = None,
     ) -> Control:
-        """Whether this source works in this address family; fails for nothing that the network does."""
+        """Whether this source works in this address family; fails for nothing that the network does.
+
+        Args:
+            since: what the ledger tells from before says nothing; None: it may be as old as ``RECENT``.
+        """
         if source.address.version != family:
             return _control(way_out, family, None, detail=f"{source.name} has no IPv{family} address.")
         try:
@@ -58,7 +69,8 @@ class Controls:
             asked = await asyncio.shield(self._ask_once(way_out, environment, source, family))
             if asked.works is not None:
                 return asked
-        return await self._remembered(question, way_out, source, family)
+        since = since or self._clock.now() - RECENT
+        return await self._remembered(question, way_out, source, family, since)
 
     def _ask_once(
         self, way_out: Exit, environment: EnvironmentName, source: SourceConfig, family: int
@@ -96,11 +108,13 @@ class Controls:
                 return _control(way_out, family, True, how="target", target=str(target))
         return last
 
-    async def _remembered(self, question: Question, way_out: Exit, source: SourceConfig, family: int) -> Control:
+    async def _remembered(
+        self, question: Question, way_out: Exit, source: SourceConfig, family: int, since: datetime
+    ) -> Control:
         """What the ledger says; never to whom that connection was, which is somebody else's business."""
         hosts = [target.host for target in question.targets]
         try:
-            at = await self._ledger.opened_from(source, besides=hosts, since=self._clock.now() - RECENT)
+            at = await self._ledger.opened_from(source, besides=hosts, since=since)
         except MooringError as e:
             return _control(way_out, family, None, detail=e.message)
         if at is None:

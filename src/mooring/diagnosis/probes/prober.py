@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from ipaddress import ip_address
 
 from mooring.clock import Clock
@@ -118,14 +119,16 @@ class NetworkProber:
             return trail.failed(e)
         return trail.reached()
 
-    async def control(self, question: Question, way_out: Exit, family: int) -> Control:
+    async def control(
+        self, question: Question, way_out: Exit, family: int, *, since: datetime | None = None
+    ) -> Control:
         """Whether this source works at all in this address family, whatever the server does."""
         found = self._find(way_out)
         if found is None:
             detail = f"This process does not leave by {way_out.source} of {way_out.environment}."
             return Control(way_out.source, way_out.address, family, works=None, detail=detail)
         pool, source = found
-        return await self._controls.look_at(question, way_out, pool.environment, source, family)
+        return await self._controls.look_at(question, way_out, pool.environment, source, family, since=since)
 
     def _require_port(self, probe: Probe) -> None:
         """See that this is no port scan, wherever the name leads by now.

@@ -84,18 +84,30 @@ async def delete(db: Database, application_id: str, watch_id: str) -> bool:
     return result != "DELETE 0"
 
 
-async def claim(db: Database, environments: Sequence[str], limit: int, within: timedelta) -> list[WatchClaim]:
-    """Take those that are due; they are due again if nobody has written what it saw within this time."""
+async def claim(
+    db: Database, environments: Sequence[str], limit: int, within: timedelta
+) -> tuple[list[WatchClaim], list[tuple[str, str]]]:
+    """Take those that are due; they are due again if nobody has written what it saw within this time.
+
+    Returns: those that can be read, and of the others the id and why not.
+    """
     rows = await db.fetch(
         """WITH due AS MATERIALIZED (
                SELECT id FROM watches WHERE due_at <= now() AND environment = ANY ($1)
                ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
            UPDATE watches w SET look = look + 1, due_at = now() + $3 FROM due WHERE w.id = due.id
            RETURNING w.id, look, application_id, environment, question, standing, authentication, subject, tries,
-                     tried_at, now() AS now, request""",
+                     tried_at, created_at, now() AS now, request""",
         list(environments), limit, within,
     )  # fmt: skip
-    return [_claim(row) for row in rows]
+    claims: list[WatchClaim] = []
+    unreadable: list[tuple[str, str]] = []
+    for row in rows:
+        try:
+            claims.append(_claim(row))
+        except ValueError as e:
+            unreadable.append((row["id"], str(e)))
+    return claims, unreadable
 
 
 async def record(
@@ -129,14 +141,17 @@ async def record(
     return True
 
 
-async def begin_to_authenticate(db: Database, claim: WatchClaim) -> bool:
-    """Write that the account is being connected, before anything is; False when it is not to be any more."""
-    result = await db.execute(
-        """UPDATE watches SET authentication = 'trying', tries = tries + 1, tried_at = now()
-           WHERE id = $1 AND look = $2 AND authentication = 'wanted'""",
+async def begin_to_authenticate(db: Database, claim: WatchClaim) -> int | None:
+    """Write that the account is being connected, before anything is; how often by now, None: it is not to be.
+
+    Where somebody has begun, and died before he asked anybody, that was no time of its own.
+    """
+    return await db.fetchval(
+        """UPDATE watches SET authentication = 'trying', tried_at = now(),
+               tries = tries + (authentication = 'wanted')::int
+           WHERE id = $1 AND look = $2 AND authentication IN ('wanted', 'trying') RETURNING tries""",
         claim.id, claim.look,
     )  # fmt: skip
-    return result == "UPDATE 1"
 
 
 async def end_authentication(
@@ -148,16 +163,21 @@ async def end_authentication(
     due_in: timedelta,
     grant_id: str = "",
     error: str = "",
+    counts: bool = True,
 ) -> bool:
     """Write what became of connecting the account; False when somebody else has begun another look.
 
     Unless it is still wanted, what was kept of the account is erased.
+
+    Args:
+        counts: whether it was one of the times that it may be tried.
     """
     last = await tx.fetchval(
         """UPDATE watches SET authentication = $3, grant_id = nullif($4, ''), error = $5, told = told + $6,
-               request = CASE WHEN $3 = 'wanted' THEN request END, due_at = now() + $7
+               request = CASE WHEN $3 = 'wanted' THEN request END, due_at = now() + $7,
+               tries = tries - CASE WHEN $8 THEN 0 ELSE 1 END
            WHERE id = $1 AND look = $2 AND authentication = 'trying' RETURNING told""",
-        claim.id, claim.look, became, grant_id, error, len(changes), due_in,
+        claim.id, claim.look, became, grant_id, error, len(changes), due_in, counts,
     )  # fmt: skip
     if last is None:
         return False

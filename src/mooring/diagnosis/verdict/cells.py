@@ -163,7 +163,7 @@ class Layout:
         self.question = evidence.question
         self._controls = {(c.source, c.family): c for c in _credible(evidence)}
         self._decided = tuple(o for o in evidence.observations if o.outcome not in UNDECIDED)
-        self._spoken_to = {(o.source, o.family) for o in self._decided if _speaks(o)}
+        self._spoken_to = {(o.source, o.family) for o in self._decided if speaks(o)}
         self._answered = {(o.source, o.family) for o in self._decided if is_answer(o)}
 
     def cells(self, target: Target) -> list[Cell]:
@@ -244,7 +244,8 @@ def is_theirs(observation: Observation) -> bool:
     return ip_address(icmp.sender) in ip_network(f"{observation.address}/{prefix}", strict=False)
 
 
-def _speaks(observation: Observation) -> bool:
+def speaks(observation: Observation) -> bool:
+    """Whether the server itself said something: words, or its half of a handshake."""
     return bool(observation.said or {Stage.TLS, Stage.GREETING} & {*observation.passed})
 
 
@@ -281,7 +282,7 @@ def logged_in(observations: Iterable[Observation]) -> list[Observation]:
 
 def _credible(evidence: Evidence) -> Iterator[Control]:
     """The controls that say something: a target that fails for everybody, while exits of ours work, is itself down."""
-    answered = {o.source for o in evidence.observations if o.outcome not in UNDECIDED and _speaks(o)}
+    answered = {o.source for o in evidence.observations if o.outcome not in UNDECIDED and speaks(o)}
     asked = [c for c in evidence.controls if c.how == "target"]
     for control in evidence.controls:
         if control.how == "target" and control.works is False:

@@ -10,7 +10,7 @@ from mooring.config import EnvironmentName, Kind, PoolConfig
 from mooring.diagnosis.asking.records import Diagnosis
 from mooring.diagnosis.repository import watches as repository
 from mooring.diagnosis.types import Question
-from mooring.diagnosis.watches.authenticating import request_context
+from mooring.diagnosis.watches.authenticating import request_context, require_static
 from mooring.diagnosis.watches.watch import ServerWatch
 from mooring.errors import Conflict, InvalidRequest, NoSource, NotFound
 from mooring.grants import ConnectRequest, mail_domain, subject_of
@@ -44,7 +44,8 @@ class Watches:
 
         Raises:
             InvalidRequest: no server of it is known, or the account lives on another one.
-            Conflict: it is watched already, or the application watches as many as it may.
+            Conflict: it is watched already, the application watches as many as it may, or the account would not be
+                connected from the addresses that are watched.
             NoSource: the application has no static addresses.
         """
         question = diagnosis.question
@@ -58,6 +59,8 @@ class Watches:
                 f"{request.settings.imap.host} is not a server of this diagnosis.",
                 hint="Watch the account's own server.",
             )
+        if request is not None:
+            require_static(application)
         environment = str(EnvironmentName(application.generation, application.region, Kind.STATIC))
         if environment not in {str(pool.environment) for pool in self._pools}:
             raise NoSource(

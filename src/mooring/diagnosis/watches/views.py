@@ -5,12 +5,13 @@ from datetime import datetime
 import msgspec
 
 from mooring.diagnosis.types import Target
-from mooring.diagnosis.watches.rules import Change, Door
+from mooring.diagnosis.watches.doors import Door
+from mooring.diagnosis.watches.rules import Change
 from mooring.diagnosis.watches.watch import ServerWatch
 
 
 class DoorView(msgspec.Struct):
-    """One service of the server, from one address of ours.
+    """One service at one address of the server, from one address of ours.
 
     Attributes:
         state: ``open``, ``closed`` (the server, or what stands in front of it, does not let us in) or ``unknown``.
@@ -21,6 +22,7 @@ class DoorView(msgspec.Struct):
     service: str
     host: str
     port: int
+    server_address: str
     state: str
     since: int | None
     outcome: str
@@ -29,7 +31,7 @@ class DoorView(msgspec.Struct):
 
 
 class WatchedAddressView(msgspec.Struct):
-    """A published address of ours; open when every service is."""
+    """A published address of ours; open when every service is, at every address of the server."""
 
     address: str
     state: str
@@ -70,7 +72,7 @@ class WatchView(msgspec.Struct):
 
     Attributes:
         open, total: how many of our addresses are let in, and of how many.
-        problem: why nothing could be looked at.
+        problem: why something could not be looked at.
         authentication: null where nobody asked for that.
         changes: in order; null in lists.
         next_look_at: null when it is over.
@@ -140,6 +142,7 @@ def _door(door: Door) -> DoorView:
         str(door.service),
         door.host,
         door.port,
+        door.server,
         state,
         _unix(door.since),
         door.outcome,

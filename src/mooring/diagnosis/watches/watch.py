@@ -60,7 +60,8 @@ class WatchClaim:
         look: counts up whenever somebody begins.
         now: by the database's clock.
         request: the account to connect, sealed; None: none.
-        tried_at: when connecting it was begun; of one whose process died meanwhile.
+        tries: how often connecting it was begun, but for what was our own fault.
+        tried_at: when that was last; of one whose process died meanwhile.
     """
 
     id: str
@@ -73,5 +74,6 @@ class WatchClaim:
     subject: str
     tries: int
     tried_at: datetime | None
+    created_at: datetime
     now: datetime
     request: bytes | None = field(repr=False)

@@ -1,28 +1,31 @@
 """Looking for watches: those that are due are claimed, looked at side by side, and written down, whoever dies."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 
+import msgspec
 import structlog
 
 from mooring.diagnosis.interfaces import Budget, Prober
 from mooring.diagnosis.progress import Progress
 from mooring.diagnosis.repository import watches as repository
-from mooring.diagnosis.types import Depth, Exit, Lookup, Observation, Probe, Question, Secrets, Target, Vantage
-from mooring.diagnosis.verdict.cells import FILTERS, UNDECIDED, is_answer
-from mooring.diagnosis.watches.authenticating import Authenticating
+from mooring.diagnosis.types import Depth, Exit, Lookup, Observation, Outcome, Probe, Question, Secrets, Target, Vantage
+from mooring.diagnosis.verdict.cells import FILTERS, UNDECIDED, speaks
+from mooring.diagnosis.watches.authenticating import Authenticating, Pauses
+from mooring.diagnosis.watches.doors import doors_now
 from mooring.diagnosis.watches.rules import (
     Change,
     ChangeKind,
-    Door,
+    Look,
     Rhythm,
     Standing,
     WatchState,
     after_look,
     after_time,
     next_look,
+    patience,
     to_look_at,
 )
 from mooring.diagnosis.watches.watch import Authentication, WatchClaim
@@ -91,23 +94,34 @@ class Watcher:
 
     async def look_once(self) -> int:
         """Look at all that is due now, and return when that is done; how many there were."""
-        claims = await repository.claim(self._db, self._environments, AT_ONCE, CLAIMED)
+        claims = await self._claimed(AT_ONCE)
         await asyncio.gather(*map(self._guarded, claims))
         return len(claims)
 
     async def _begin(self) -> None:
+        """Begin to look at what is due; a database that is away, or refuses, is asked again later."""
         room = AT_ONCE - len(self._looking)
         if room <= 0 or not self._environments:
             return
         try:
-            claims = await repository.claim(self._db, self._environments, room, CLAIMED)
+            claims = await self._claimed(room)
         except MooringError as e:
             log.warning("watch.cannot_claim", error=str(e))
+            return
+        except Exception:
+            log.exception("watch.defect")
             return
         for claim in claims:
             task = asyncio.create_task(self._guarded(claim))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
+
+    async def _claimed(self, room: int) -> list[WatchClaim]:
+        """What is due and can be read; the rest is not claimed again before its time is over."""
+        claims, unreadable = await repository.claim(self._db, self._environments, room, CLAIMED)
+        for watch_id, why in unreadable:
+            log.error("watch.unreadable", watch=watch_id, error=why)
+        return claims
 
     async def _guarded(self, claim: WatchClaim) -> None:
         """A defect of ours, or a database that is away, leaves the watch to be claimed again."""
@@ -119,56 +133,49 @@ class Watcher:
             log.exception("watch.defect", watch=claim.id)
 
     async def _look(self, claim: WatchClaim) -> None:
-        standing, changes = after_time(claim.standing, claim.now)
+        standing, changes = after_time(claim.standing, claim.created_at, claim.now)
         if not standing.state.is_end:
             standing, changes = await self._looked(claim)
         due_in = next_look(standing, claim.now, self._rhythm, self._chance)
-        connects = standing.state is WatchState.OPEN and claim.authentication in {
-            Authentication.WANTED, Authentication.TRYING,
-        }  # fmt: skip
+        is_asked_for = claim.authentication in {Authentication.WANTED, Authentication.TRYING}
+        connects = is_asked_for and standing.may_connect
+        if due_in is not None and is_asked_for and standing.state is WatchState.OPEN and not connects:
+            due_in = min(due_in, patience(standing, claim.now, self._rhythm))
         async with self._db.transaction() as tx:
             is_ours = await repository.record(tx, claim, standing, changes, due_in=due_in, give_back=not connects)
             if is_ours:
                 await _tell(tx, claim, standing, changes)
-        if not is_ours or not connects:
+        if not is_ours or not connects or due_in is None:
             return
-        again_in = self._rhythm.every
-        ended = await self._authenticating.carry_out(claim, again_in=again_in, due_in=due_in or again_in)
-        if ended is not None:
-            log.info("watch.authenticated", watch=claim.id, became=str(ended))
+        pauses = Pauses(self._rhythm.every, patience(standing, claim.now, self._rhythm), due_in)
+        became = await self._authenticating.carry_out(claim, pauses)
+        if became is not None:
+            log.info("watch.authenticated", watch=claim.id, became=str(became))
 
     async def _looked(self, claim: WatchClaim) -> tuple[Standing, list[Change]]:
         """What is known after having looked."""
         question = claim.question
         lookups = await self._looked_up(question)
-        ways = self._ways(question, lookups)
-        if not ways:
-            problem = next((x.detail or x.problem for x in lookups.values() if x.problem), "no exit of ours fits")
-            return _without_a_look(claim.standing, problem), []
-        doors = [door for door, _, _, _ in ways]
-        chosen = {door.key for door in to_look_at(claim.standing, doors, self._chance)}
-        looked = [way for way in ways if way[0].key in chosen]
-        seen = await self._seen(question, [(e, t, a) for _, e, t, a in looked])
-        proved = await self._proved(claim, seen)
-        return after_look(claim.standing, doors, seen, proved, claim.now)
+        exits = {e.address: e for e in self._exits(question) if e.vantage is Vantage.STATIC}
+        doors = doors_now(claim.standing.doors, exits.values(), question.targets, lookups)
+        problems = {lookup.detail or lookup.problem: None for lookup in lookups.values() if lookup.problem}
+        if not doors.all:
+            problem = " ".join(problems) or "no exit of ours fits"
+            return msgspec.structs.replace(claim.standing, problem=problem, is_complete=False), []
+        chosen = to_look_at(claim.standing, doors.to_try, claim.now, self._chance)
+        targets = {(t.service, t.host, t.port): t for t in question.targets}
+        seen = await self._seen(
+            question, [(exits[d.address], targets[d.service, d.host, d.port], d.server) for d in chosen]
+        )
+        problems |= dict.fromkeys(sorted(f"{o.source}: {o.detail}" for o in seen if o.outcome is Outcome.OURS))
+        proved = await self._proved(claim, exits, seen)
+        tried = {door.key for door in chosen}
+        return after_look(claim.standing, Look(claim.now, doors, tried, seen, proved, " ".join(problems)))
 
     async def _looked_up(self, question: Question) -> dict[str, Lookup]:
         ports = {target.host: target.port for target in question.targets}
         found = await asyncio.gather(*(self._prober.look_up(question, h, p) for h, p in ports.items()))
         return {lookup.host: lookup for lookup in found}
-
-    def _ways(self, question: Question, lookups: dict[str, Lookup]) -> list[tuple[Door, Exit, Target, str]]:
-        """Every published address of ours with every service, and the server's address that it tries."""
-        static = [e for e in self._exits(question) if e.vantage is Vantage.STATIC]
-        ways: list[tuple[Door, Exit, Target, str]] = []
-        for target in question.targets:
-            for way_out in static:
-                addresses = lookups[target.host].addresses
-                address = next((a for a in addresses if (6 if ":" in a else 4) == way_out.family), None)
-                if address is not None:
-                    door = Door(way_out.address, way_out.source, target.service, target.host, target.port)
-                    ways.append((door, way_out, target, address))
-        return ways
 
     async def _seen(self, question: Question, ways: Sequence[tuple[Exit, Target, str]]) -> list[Observation]:
         """What these probes see; what the budget spares is not looked at."""
@@ -192,18 +199,25 @@ class Watcher:
         await self._budget.remember(question, observation)
         return observation
 
-    async def _proved(self, claim: WatchClaim, seen: Sequence[Observation]) -> set[str]:
-        """Our addresses that work whatever the server does: it answered them, or a control target did."""
-        proved = {o.source_address for o in seen if o.outcome not in UNDECIDED and is_answer(o)}
-        was_open = {door.address for door in claim.standing.doors if door.is_open}
-        doubtful = {
-            (o.source_address, o.family)
-            for o in seen
-            if o.outcome in FILTERS and o.source_address in was_open and o.source_address not in proved
-        }
-        by_address = {e.address: e for e in self._exits(claim.question)}
+    async def _proved(self, claim: WatchClaim, exits: Mapping[str, Exit], seen: Sequence[Observation]) -> set[str]:
+        """Our addresses that work whatever the server does: it spoke to them just now, or a control target answered.
+
+        A reset, or a connection that says nothing, may come from a box of our own; what is remembered, from before it
+        broke.
+        """
+        now = [o for o in seen if not o.remembered]
+        proved = {o.source_address for o in now if o.outcome not in UNDECIDED and speaks(o)}
+        guarded = claim.standing.may_close - proved
+        failed_at: dict[tuple[str, int], datetime] = {}
+        for o in now:
+            if o.outcome in FILTERS and o.source_address in guarded:
+                key = (o.source_address, o.family)
+                failed_at[key] = max(o.at, failed_at.get(key, o.at))
         controls = await asyncio.gather(
-            *(self._prober.control(claim.question, by_address[address], family) for address, family in doubtful)
+            *(
+                self._prober.control(claim.question, exits[address], family, since=at)
+                for (address, family), at in failed_at.items()
+            )
         )
         return proved | {control.source_address for control in controls if control.works}
 
@@ -240,10 +254,6 @@ def _event(change: Change) -> EventType:
             return EventType.WATCH_ENDED
         case _:
             return EventType.WATCH_CHANGED
-
-
-def _without_a_look(standing: Standing, problem: str) -> Standing:
-    return Standing(standing.began, standing.state, standing.doors, problem)
 
 
 def _nobody(_: Progress) -> None:
