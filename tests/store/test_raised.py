@@ -16,7 +16,7 @@ from mooring.store import Database
 from mooring.sync.failures import as_stored
 from tests.store.diagnosis_house import POOLS, process_of
 from tests.store.grant_house import House, open_house
-from tests.store.test_passive_diagnoses import FROM_STATIC, HOST, LET_IN, dialled
+from tests.store.test_passive_diagnoses import FROM_STATIC, HOST, LET_IN, dialled, works_elsewhere
 
 CANNOT = ProviderFailure(
     "It did not answer.", stage="connect", reason="timeout", host=HOST, port=993, source="198.51.100.20",
@@ -52,6 +52,7 @@ async def filtered(house: House) -> Grant:
     await dialled(house, 1, traffic="auth", grant_id="", **FROM_STATIC, **LET_IN)
     for at_s in (5, 20, 40, 80):
         await dialled(house, at_s)
+    await works_elsewhere(house, 50)
     await fails(house, grant)
     return grant
 
@@ -101,17 +102,94 @@ async def test_two_processes_tell_it_once(house: House) -> None:
     assert len(await told(house, grant)) == len(await found(house)) == 1
 
 
-async def test_another_failure_is_looked_at_anew(house: House) -> None:
+async def hours_pass(house: House, hours: float) -> None:
+    """As if all that happened here had, so much earlier."""
+    ago = timedelta(hours=hours)
+    await house.db.execute("UPDATE diagnoses SET created_at = created_at - $1::interval", ago)
+    await house.db.execute("UPDATE grants SET synced_at = synced_at - $1::interval", ago)
+    await house.db.execute("UPDATE raised SET since = since - $1::interval, due_at = due_at - $1::interval", ago)
+
+
+async def test_another_failure_is_looked_at_anew_and_told_if_it_says_something_else(house: House) -> None:
     grant = await filtered(house)
     await raised_by(house)
     for at_s in (100, 120, 140, 160):
         await dialled(house, at_s, port=143)
+    await works_elsewhere(house, 130)
     await fails(house, grant, port=143)
     await raiser_of(house).look_once()
     soon = await house.db.fetchval("SELECT due_at - now() FROM raised")
     assert soon <= timedelta(seconds=20)
+    assert await raised_by(house) == 0
+    # It presents another certificate now.
+    await dialled(house, 200, **{**FROM_STATIC, "traffic": "auth", "phase": "tls", "cause": "certificate"})
+    await fails(house, grant, stage="tls", reason="certificate")
+    assert await raised_by(house) == 1
+    assert [one["code"] for one in await told(house, grant)] == ["needed", "certificate"]
+
+
+async def test_a_failure_that_changes_to_and_fro_is_told_once(house: House) -> None:
+    grant = await filtered(house)
+    for turn in range(6):
+        await fails(house, grant, stage=("connect", "login", "list")[turn % 3], reason="timeout")
+        await raised_by(house)
+    assert len(await told(house, grant)) == 1
+
+
+async def test_verdicts_that_take_turns_are_each_told_once(house: House) -> None:
+    grant = await filtered(house)
+    assert await raised_by(house) == 1
+    for at_s in range(200, 500, 100):
+        await dialled(house, at_s, **{**FROM_STATIC, "traffic": "auth", "phase": "tls", "cause": "certificate"})
+        await fails(house, grant, stage="tls", reason="certificate")
+        await raised_by(house)
+        await dialled(house, at_s + 50, traffic="auth", **FROM_STATIC, **LET_IN)
+        for more in (10, 22, 35):
+            await dialled(house, at_s + 50 + more)
+        await works_elsewhere(house, at_s + 70)
+        await fails(house, grant)
+        await raised_by(house)
+    assert [one["code"] for one in await told(house, grant)] == ["needed", "certificate"]
+
+
+async def test_how_often_the_failure_changes_does_not_put_off_the_look(house: House) -> None:
+    grant = await filtered(house)
+    await raiser_of(house).look_once()
+    await house.db.execute("UPDATE raised SET due_at = now() + interval '1 second'")
+    await fails(house, grant, stage="login", reason="timeout")
+    await raiser_of(house).look_once()
+    assert await house.db.fetchval("SELECT due_at - now() FROM raised") <= timedelta(seconds=1)
+
+
+async def test_the_same_failure_months_later_is_told_again(house: House) -> None:
+    grant = await filtered(house)
+    assert await raised_by(house) == 1
+    await hours_pass(house, 6.5)
+    assert await raised_by(house) == 0, "it has failed all the time"
+    await is_well(house, grant)
+    await house.db.execute("UPDATE grants SET synced_at = NULL")  # so that it cannot be simply down
+    await fails(house, grant)
+    await hours_pass(house, 7)
+    assert await raiser_of(house).look_once() == 0, "one failure alone says little, this time as well"
+    assert await house.db.fetchval("SELECT now() - since FROM raised") < timedelta(minutes=1)
+    due = await house.db.fetchval("SELECT due_at - now() FROM raised")
+    assert timedelta(0) < due <= timedelta(seconds=20)
     assert await raised_by(house) == 1
     assert len(await told(house, grant)) == 2
+
+
+async def test_an_account_that_was_well_meanwhile_begins_anew_and_is_not_told_of_twice(house: House) -> None:
+    grant = await filtered(house)
+    assert await raised_by(house) == 1
+    await house.db.execute("UPDATE raised SET since = now() - interval '5 hours'")
+    await is_well(house, grant)
+    await fails(house, grant)
+    assert await raiser_of(house).look_once() == 0
+    assert await house.db.fetchval("SELECT now() - since FROM raised") < timedelta(minutes=1)
+    await house.db.execute("UPDATE grants SET synced_at = NULL")
+    assert await raised_by(house) == 0
+    again = await house.db.fetchval("SELECT due_at - now() FROM raised")
+    assert timedelta(hours=5) < again <= timedelta(hours=6)
 
 
 async def test_too_little_is_not_told_and_looked_at_again_soon(house: House) -> None:
@@ -138,7 +216,7 @@ async def test_what_is_ours_or_a_wrong_password_raises_nothing(house: House, err
 async def test_a_password_that_was_accepted_a_moment_ago_and_never_since(house: House) -> None:
     grant, _ = await house.connect()
     await dialled(house, 0, traffic="auth", grant_id="", **FROM_STATIC, **LET_IN)
-    await dialled(house, 5, **LET_IN)
+    await dialled(house, 5, closed_at=house.clock.now(), **LET_IN)
     await fails(house, grant, stage="login", reason="authentication", server_said="NO")
     async with house.db.transaction() as tx:
         await set_status(tx, grant.id, GrantStatus.INVALID)
@@ -147,22 +225,51 @@ async def test_a_password_that_was_accepted_a_moment_ago_and_never_since(house: 
     assert one["code"] == "filter_disguised_as_wrong_password"
 
 
-async def test_a_letter_that_could_not_be_sent(house: House) -> None:
+SMTP = {"host": "smtp.example.test", "port": 465}
+
+
+async def sends(house: House) -> Grant:
+    """An account that can be read from dynamic, and has been authenticated at its SMTP server as well."""
     grant, _ = await house.connect()
     await is_well(house, grant)
     await dialled(house, 0, **LET_IN)
-    smtp = {"host": "smtp.example.test", "port": 465}
-    await dialled(house, 1, traffic="auth", grant_id="", **smtp, **FROM_STATIC, **LET_IN)
-    await dialled(house, 60, traffic="send", **smtp)
+    await dialled(house, 1, traffic="auth", grant_id="", **SMTP, **FROM_STATIC, **LET_IN)
+    return grant
+
+
+async def refused(house: House, grant: Grant, number: int, **error: Any) -> None:
     await house.db.execute(
         """INSERT INTO submissions (grant_id, id, request_hash, state, given_up_at, message_id, message_id_header,
                                     error)
-           VALUES ($1, 's', '', 'refused', now(), 'm', '', $2)""",
-        grant.id, as_stored(CANNOT) | smtp,
+           VALUES ($1, $2, '', 'refused', now(), 'm', '', $3)""",
+        grant.id, f"s{number}", as_stored(CANNOT) | SMTP | error,
     )  # fmt: skip
+
+
+async def test_letters_that_could_not_be_sent(house: House) -> None:
+    grant = await sends(house)
+    await dialled(house, 60, traffic="send", **SMTP)
+    await refused(house, grant, 1)
+    await works_elsewhere(house, 61)
+    assert await raised_by(house) == 0, "one letter says little"
+    await dialled(house, 160, traffic="send", **SMTP)
+    await refused(house, grant, 2)
     assert await raised_by(house) == 1
     [one] = await told(house, grant)
     assert one["code"] == "needed_for_sending_only"
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [("554 5.7.1 Client host rejected: Access denied", 1), ("550 5.1.1 No such user", 0), ("550 5.7.1 Spam", 0)],
+)
+async def test_a_letter_that_is_refused_at_the_recipient(house: House, said: str, count: int) -> None:
+    grant = await sends(house)
+    await refused(house, grant, 1, stage="send", reason="refused", server_said=said)
+    given = await house.db.fetchval("SELECT created_at FROM submissions")
+    await dialled(house, 0, at=given, traffic="send", closed_at=given, **SMTP, **LET_IN)
+    assert await raised_by(house) == count
+    assert [one["code"] for one in await told(house, grant)] == ["needed_for_sending_only"] * count
 
 
 async def test_an_account_that_is_deleted_takes_it_along(house: House) -> None:

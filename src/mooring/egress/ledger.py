@@ -24,6 +24,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+KNOWN = timedelta(days=7)
+"""How long ago a host may have answered a source for its silence to be news."""
+
 COMMIT_TIMEOUT_S = 5.0
 """Seconds to wait for a commit before the dial is given up; a commit takes about a millisecond."""
 
@@ -95,10 +98,19 @@ class Ledger:
         await self._settlements.flushed()
         return await repository.ordinary(self._db, application_id, subject, hosts, since)
 
-    async def opened_from(self, source: SourceConfig, *, besides: Sequence[str], since: datetime) -> datetime | None:
-        """When the source last opened a connection with any other host than these; None if it has not since then."""
+    async def opened_from(
+        self, source: SourceConfig, *, besides: Sequence[str], since: datetime, until: datetime | None = None
+    ) -> datetime | None:
+        """When the source last opened a connection with any other host than these; None if it has not in that time."""
         await self._settlements.flushed()
-        return await repository.opened_from(self._db, source, besides=besides, since=since)
+        return await repository.opened_from(self._db, source, besides=besides, since=since, until=until)
+
+    async def unanswered_from(
+        self, source: SourceConfig, *, besides: Sequence[str], since: datetime
+    ) -> tuple[int, int]:
+        """How many other hosts did not answer the source since then, and how many of these had in the week before."""
+        await self._settlements.flushed()
+        return await repository.unanswered_from(self._db, source, besides=besides, since=since, known=KNOWN)
 
     async def keep_partitions(self) -> None:
         """Make the coming days' partitions and drop those past retention."""

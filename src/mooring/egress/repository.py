@@ -37,6 +37,11 @@ _LOOKED_THROUGH = 5_000
 """Rows that a look at ordinary connections reads at most: of one account more than two days of failures."""
 _ALIKE = 25
 """Connections that are alike and are kept of such a look; more of them tell no more."""
+_LONGEST = timedelta(days=30)
+"""How long a session is thought to last at most: the ledger has the time of the dial, and not of the last word."""
+
+_BY_THE_WAY = ("timeout", "unreachable", "refused", "closed")
+"""Causes of a failed connect that a way out which is broken has, too."""
 
 _LARGEST_INTEGER = 2**31 - 1
 """Of PostgreSQL's integer. Whatever port a user wrote, its refusal gets into the ledger."""
@@ -120,7 +125,8 @@ async def ordinary(
 ) -> list[LedgerEntry]:
     """What became of an application's ordinary connections with these hosts, the oldest first.
 
-    Of those that are alike (class, source, port, how it ended) the newest; not those that are only intended.
+    Of those that are alike (class, source, port, how it ended) the newest, and the first; not those that are only
+    intended. A session that was open since then counts, whenever it was dialled.
 
     Args:
         subject: None for those of all its accounts.
@@ -128,29 +134,56 @@ async def ordinary(
     rows = await db.fetch(
         f"""WITH newest AS (
                 SELECT {_ENTRY} FROM ledger
-                WHERE application_id = $1 AND ($2::text IS NULL OR subject = $2) AND host = ANY ($3) AND at >= $4
+                WHERE application_id = $1 AND ($2::text IS NULL OR subject = $2) AND host = ANY ($3)
+                  AND at >= $4::timestamptz - $8::interval
+                  AND (at >= $4 OR outcome = 'opened' AND (closed_at IS NULL OR closed_at >= $4))
                   AND traffic = ANY ($5) AND outcome <> 'intended'
                 ORDER BY at DESC LIMIT $6)
             SELECT {_ENTRY} FROM (
-                SELECT *, row_number() OVER (PARTITION BY traffic, environment, source, port, outcome, phase, cause
-                                             ORDER BY at DESC) AS number
-                FROM newest) numbered
-            WHERE number <= $7 ORDER BY at, id""",
-        application_id, subject, list(hosts), since, list(ORDINARY), _LOOKED_THROUGH, _ALIKE,
+                SELECT *, row_number() OVER (alike ORDER BY at DESC) AS number, row_number() OVER (alike ORDER BY at)
+                       AS age
+                FROM newest WINDOW alike AS (PARTITION BY traffic, environment, source, port, outcome, phase, cause)
+                ) numbered
+            WHERE number <= $7 OR age = 1 ORDER BY at, id""",
+        application_id, subject, list(hosts), since, list(ORDINARY), _LOOKED_THROUGH, _ALIKE, _LONGEST,
     )  # fmt: skip
     return [_entry(row) for row in rows]
 
 
 async def opened_from(
-    db: Database, source: SourceConfig, *, besides: Sequence[str], since: datetime
+    db: Database, source: SourceConfig, *, besides: Sequence[str], since: datetime, until: datetime | None = None
 ) -> datetime | None:
-    """When a source last opened a connection with any other host than these, since then."""
+    """When a source last opened a connection with any other host than these, in that time."""
     return await db.fetchval(
         """SELECT at FROM ledger
            WHERE source_address = $1 AND source = $2 AND local <> '' AND host <> ALL ($3::text[]) AND at >= $4
+             AND ($5::timestamptz IS NULL OR at <= $5)
            ORDER BY at DESC LIMIT 1""",
-        str(source.address), source.name, list(besides), since,
+        str(source.address), source.name, list(besides), since, until,
     )  # fmt: skip
+
+
+async def unanswered_from(
+    db: Database, source: SourceConfig, *, besides: Sequence[str], since: datetime, known: timedelta
+) -> tuple[int, int]:
+    """With how many other hosts a source could not open a connection since then, and how many of these it had opened
+    one with in so long a time before. The newest 1,000 failures are looked at.
+    """
+    row = await db.fetchrow(
+        """WITH tried AS (
+               SELECT DISTINCT host FROM (
+                   SELECT host FROM ledger
+                   WHERE source_address = $1 AND source = $2 AND host <> ALL ($3::text[]) AND at >= $4
+                     AND outcome = 'failed' AND phase = 'connect' AND cause = ANY ($5)
+                   ORDER BY at DESC LIMIT 1000) failed)
+           SELECT count(*) AS silent, count(*) FILTER (WHERE EXISTS (
+               SELECT FROM ledger l
+               WHERE l.host = tried.host AND l.source_address = $1 AND l.source = $2 AND l.local <> ''
+                 AND l.at >= $4::timestamptz - $6::interval AND l.at < $4)) AS lost
+           FROM tried""",
+        str(source.address), source.name, list(besides), since, list(_BY_THE_WAY), known,
+    )  # fmt: skip
+    return (row["silent"], row["lost"]) if row is not None else (0, 0)
 
 
 async def last_opened(

@@ -7,6 +7,7 @@ import msgspec
 from mooring.clock import Clock
 from mooring.config import PoolConfig
 from mooring.diagnosis.asking.exits import exits_for
+from mooring.diagnosis.passive.elsewhere import controls_of, runs_of
 from mooring.diagnosis.passive.history import PAST, Failed, evidence_of, failure_of
 from mooring.diagnosis.passive.tree import conclude_from_the_past
 from mooring.diagnosis.types import Evidence, Question
@@ -30,6 +31,7 @@ class Hindsight:
         self._ledger = ledger
         self._clock = clock
         self._pools = pools
+        self._sources = {source.name: source for pool in pools for source in pool.sources}
 
     async def look_back(self, question: Question, grant: Grant | None) -> tuple[Evidence, Verdict]:
         """What follows from the last days: of a grant's own connections, or of all that the application has made with
@@ -49,5 +51,6 @@ class Hindsight:
             failed = [*failure_of(grant), *(Failed(Traffic.SEND, error, at) for at, error in unsent)]
         exits = exits_for(self._pools, question.generation, question.region, foreign=False)
         evidence = evidence_of(question, exits, entries, grant=grant, failed=failed)
-        evidence = msgspec.structs.replace(evidence, ended_at=self._clock.now())
+        controls = await controls_of(self._ledger, self._sources, runs_of(evidence), hosts)
+        evidence = msgspec.structs.replace(evidence, controls=controls, ended_at=self._clock.now())
         return evidence, verdict_of(evidence, conclude_from_the_past(evidence))

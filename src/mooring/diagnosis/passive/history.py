@@ -1,7 +1,7 @@
 """From what is kept of ordinary connections to evidence, as if probes had made it. Pure; nothing is dialled.
 
 The ledger knows how far each connection came, up to TLS. What a server said afterwards is known of the last failure of
-a synchronisation and of letters that were not sent; it is laid over the connections that ended so.
+a synchronisation and of letters that were not sent; each is laid over the one connection that ended with it.
 """
 
 import re
@@ -55,6 +55,11 @@ _NOT_THE_EXIT = frozenset({"busy", "ledger", "resolver_busy", "wrong_family", "u
 _CUT_OFF = frozenset({"cancelled", "internal"})
 """Causes that are ours: the connection was given up, and how it would have ended nobody knows."""
 
+CLOCKS_DIFFER = timedelta(seconds=1)
+"""The database says when a letter was given to us, and this machine when its connection began."""
+
+_Seen = tuple[LedgerEntry, Observation]
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -83,10 +88,11 @@ def evidence_of(
         exits: whose addresses the sentences name.
         entries: the oldest first.
     """
-    seen = [o for entry in entries if (o := _observation(question, entry)) is not None]
+    seen: list[_Seen] = [(entry, o) for entry in entries if (o := _observation(question, entry)) is not None]
+    taken: set[str] = set()
     for failure in failed:
-        seen = _laid_over(question, seen, failure, grant)
-    numbered = tuple(msgspec.structs.replace(o, probe=n) for n, o in enumerate(seen, 1))
+        seen = _laid_over(question, seen, failure, grant, taken)
+    numbered = tuple(msgspec.structs.replace(o, probe=n) for n, (_, o) in enumerate(seen, 1))
     return Evidence(
         question,
         tuple(e for e in exits if e.vantage in OWN),
@@ -168,53 +174,79 @@ def _failed(entry: LedgerEntry, icmp: IcmpMessage | None) -> Outcome:
             return Outcome.BROKEN
 
 
-def _laid_over(question: Question, seen: list[Observation], failure: Failed, grant: Grant | None) -> list[Observation]:
-    """The connections, of which some ended with what a server said, or did not say, after they were open."""
+def _laid_over(
+    question: Question, seen: Sequence[_Seen], failure: Failed, grant: Grant | None, taken: set[str]
+) -> list[_Seen]:
+    """The connections, of which one ended with what a server said, or did not say, after it was open.
+
+    Args:
+        taken: the rows that another failure was laid over; this one's is added.
+    """
     error = failure.error
     target = _target(question, str(error.get("host", "")), int(error.get("port", 0)))
     stage = str(error.get("stage", ""))
     if target is None or stage in _IN_THE_LEDGER:
-        return seen
-    since = grant.synced_at if grant is not None and failure.at is None else None
-    ended = [
-        o for o in seen
+        return list(seen)
+    candidates = [
+        entry for entry, o in seen
         if o.traffic == failure.traffic and o.outcome is Outcome.REACHED and (o.host, o.port) == _where(target)
-        and o.source_address == error.get("source") and (since is None or o.at > since)
-        and (failure.at is None or o.at <= failure.at + timedelta(minutes=1))
+        and error.get("source") in {"", o.source_address} and entry.id not in taken
     ]  # fmt: skip
-    if failure.at is not None:
-        ended = ended[-1:]
+    ended = _ended_by(candidates, failure, grant)
+    if ended is None:
+        return list(seen)
+    taken.add(ended.id)
     outcome, said = _said(failure), str(error.get("server_said", ""))
-    marked = {id(o) for o in ended}
     return [
-        msgspec.structs.replace(
+        (entry, msgspec.structs.replace(
             o, outcome=outcome, stage=_STAGES.get(stage, o.stage), said=said, detail=str(error.get("message", "")),
             depth=Depth.FULL if stage != "greeting" else o.depth,
-        )
-        if id(o) in marked else o
-        for o in seen
+        ) if entry is ended else o)
+        for entry, o in seen
     ]  # fmt: skip
+
+
+def _ended_by(candidates: Sequence[LedgerEntry], failure: Failed, grant: Grant | None) -> LedgerEntry | None:
+    """The one connection that this failure ended: a letter's own, or the last that is closed of an account that has not
+    been in step since. What runs now did not end so, and of what ended earlier nobody knows how.
+    """
+    if failure.at is not None:
+        begun = (failure.at - CLOCKS_DIFFER, failure.at + timedelta(minutes=1))
+        return next((entry for entry in candidates if begun[0] <= entry.at <= begun[1]), None)
+    synced_at = grant.synced_at if grant is not None else None
+    closed = {
+        entry.closed_at: entry for entry in candidates
+        if entry.closed_at is not None and (synced_at is None or entry.closed_at > synced_at)
+    }  # fmt: skip
+    return closed[max(closed)] if closed else None
 
 
 def _said(failure: Failed) -> Outcome:
-    """What a failure after the connection was open says (as ``classify`` has it of a probe)."""
+    """What a failure after the connection was open says (as ``classify`` has it of a probe).
+
+    Who is past the login was let in. Before it, what has no words about us may be the server's own trouble, or ours.
+    """
     error = failure.error
     stage, reason, said = (str(error.get(key, "")) for key in ("stage", "reason", "server_said"))
     match stage, reason:
-        case _, "timeout":
-            return Outcome.MUTE if stage == "greeting" else Outcome.BROKEN
+        case "greeting", _ if said:
+            return phrases.turned_away(said)
+        case "greeting", "timeout":
+            return Outcome.MUTE
         case "greeting", "closed":
             return Outcome.CLOSED
-        case _, "closed" | "protocol":
-            return phrases.turned_away(said) if said and stage == "greeting" else Outcome.BROKEN
-        case "greeting", _:
-            return phrases.turned_away(said)
         case "login", "authentication":
             return phrases.refused_login(said) or Outcome.CREDENTIALS
         case "login", _:
-            return phrases.refused_login(said) or Outcome.FAILED
-        case _:
+            return phrases.refused_login(said) or Outcome.BROKEN
+        case "send", "timeout":
+            return Outcome.MUTE
+        case "send", _:
             return phrases.refused_later(said)
+        case "list" | "fetch" | "calendar", _:
+            return Outcome.FAILED
+        case _:
+            return Outcome.BROKEN
 
 
 def _lookup(host: str, entries: Sequence[LedgerEntry]) -> Lookup:

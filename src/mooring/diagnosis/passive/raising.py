@@ -5,14 +5,15 @@ somebody who finds the same. Nothing is dialled.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from mooring.diagnosis.asking.question import Ask, Asker, question_of_grant
 from mooring.diagnosis.passive.hindsight import Hindsight
-from mooring.diagnosis.passive.tree import LEAST
+from mooring.diagnosis.passive.weighing import LEAST
 from mooring.diagnosis.repository import diagnoses, raised
+from mooring.diagnosis.repository.raised import Noticed
 from mooring.diagnosis.verdict.types import Code, Verdict
 from mooring.errors import MooringError, NotFound
 from mooring.events import EventType, Fact, append
@@ -31,7 +32,7 @@ FIRST = timedelta(seconds=20)
 AGAIN, LATER = timedelta(minutes=1), timedelta(minutes=30)
 """How long until the next look where too little has happened; and after half an hour of that."""
 QUIET = timedelta(hours=6)
-"""How long nothing is told of the same failure once something was."""
+"""How long a verdict is not told of an account once it was, whatever fails meanwhile."""
 AT_ONCE = 50
 """Failures that one round looks at."""
 
@@ -79,8 +80,9 @@ class Raiser:
                 is_new = noticed.now - noticed.since < LATER
                 await raised.put_off(tx, grant.id, AGAIN if is_new else LATER)
                 return False
-            if verdict.code == noticed.code:
-                await raised.put_off(tx, grant.id, QUIET)
+            told_at = await raised.told_at(tx, grant.id, BY_MOORING, str(verdict.code))
+            if (quiet := _quiet(noticed, str(verdict.code), told_at)) is not None:
+                await raised.put_off(tx, grant.id, quiet)
                 return False
             diagnosis_id = new_id()
             await diagnoses.insert_concluded(
@@ -91,6 +93,16 @@ class Raiser:
                 tx, application_id=grant.application_id, grant_id=grant.id, facts=[_fact(diagnosis_id, verdict)]
             )
         return True
+
+
+def _quiet(noticed: Noticed, code: str, told_at: datetime | None) -> timedelta | None:
+    """How long this verdict is not told again; None: it is told now. Once is enough as long as the account fails so."""
+    if told_at is None:
+        return None
+    if code == noticed.code and told_at >= noticed.since:
+        return QUIET
+    left = told_at + QUIET - noticed.now
+    return left if left > timedelta(0) else None
 
 
 def _fact(diagnosis_id: str, verdict: Verdict) -> Fact:
