@@ -164,3 +164,5 @@ def test_our_exits_are_asked_about_as_long_as_they_are_not_answered() -> None:
     assert [(r.source, (r.since - NOON).seconds, (r.until - NOON).seconds) for r in runs] == [
         ("static", 30, 30), ("dynamic", 10, 72),
     ]  # fmt: skip
+    answered = [*entries, row(80, W, "dynamic", OPENED, 465)]
+    assert [r.source for r in runs_of(evidence_of(QUESTION, EXITS, answered))] == ["static"]

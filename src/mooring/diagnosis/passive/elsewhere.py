@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from mooring.config import SourceConfig
 from mooring.diagnosis.passive.past import KEPT_OUT
@@ -32,7 +33,7 @@ class Run:
 
 
 def runs_of(evidence: Evidence) -> list[Run]:
-    """Those that go on: what may be the server, or our own exit."""
+    """Those that go on: what may be the server, or our own exit. Whose source is answered at another port is not."""
     by_source: dict[str, list[Observation]] = {}
     for o in evidence.observations:
         if o.outcome not in UNDECIDED:
@@ -41,10 +42,10 @@ def runs_of(evidence: Evidence) -> list[Run]:
     for source, seen in by_source.items():
         services = {o.service for o in seen}
         runs = [run for s in services if (run := _without_a_word([o for o in seen if o.service is s]))]
-        if runs:
+        # Of several services what all of them went through.
+        since = max((run[0].at for run in runs), default=None)
+        if since is not None and all(_is_wordless(o) for o in seen if o.at >= since):
             last = max((run[-1] for run in runs), key=lambda o: o.at)
-            # Of several services what all of them went through.
-            since = max(run[0].at for run in runs)
             found.append(Run(source, last.source_address, last.family, since, last.at))
     return found
 
@@ -83,9 +84,9 @@ async def _control(ledger: Ledger, source: SourceConfig, run: Run, hosts: Sequen
 
 def _without_a_word(seen: Sequence[Observation]) -> list[Observation]:
     """Those at the end that were kept out by nobody in particular."""
-    run: list[Observation] = []
-    for o in reversed(seen):
-        if o.outcome not in KEPT_OUT or o.said or is_theirs(o):
-            break
-        run.append(o)
-    return run[::-1]
+    return list(takewhile(_is_wordless, reversed(seen)))[::-1]
+
+
+def _is_wordless(o: Observation) -> bool:
+    """Whether a box of our own may have made it fail."""
+    return o.outcome in KEPT_OUT and not o.said and not is_theirs(o)

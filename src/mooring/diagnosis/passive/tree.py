@@ -228,14 +228,14 @@ def _cannot_be_retrieved(past: Past, service: Service) -> Finding | None:
 def s20_not_sent(past: Past) -> Finding | None:
     """S20, needed_for_sending_only: D reads, and is kept out where it sends. A time-out means: likely."""
     d = past.sending(Vantage.DYNAMIC)
-    out = past.founded(d.now)
+    out, founded = d.now, past.founded(d.now)
     if not out or not past.reads(Vantage.DYNAMIC):
         return None
     into = past.static(Service.SMTP).let_in
-    meanwhile = between(into, out)
+    meanwhile = between(into, founded)
     if d.let_in and not meanwhile and not any(map(is_statement, out)):
         return None  # it was sent by before, and nobody else has got in since: it may simply be down
-    confidence = chance_of_not_sent(out, into)
+    confidence = chance_of_not_sent(founded, into) if founded else FAINT
     if d.let_in:
         confidence = min(confidence, LEAST)
     return found(

@@ -22,7 +22,7 @@ _FAILING = """
           FROM submissions r
           WHERE state = 'refused' AND created_at > now() - interval '10 minutes'
             AND (error ->> 'stage' IN ('connect', 'tls', 'greeting')
-                 OR error ->> 'stage' = 'send' AND error ->> 'reason' IN ('refused', 'timeout'))
+                 OR error ->> 'stage' = 'send' AND error ->> 'reason' = 'refused')
           ORDER BY grant_id, created_at DESC) s
     JOIN grants g ON g.id = s.grant_id
     WHERE g.sync_error IS NULL AND g.stopped_at IS NULL AND g.status = 'valid'
