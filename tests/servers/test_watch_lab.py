@@ -32,7 +32,7 @@ from mooring.egress.types import Timeouts
 from mooring.grants import ConnectRequest, Grants, Sessions, parse_settings
 from mooring.net.tls import client_context
 from mooring.store import Database
-from tests.lab import DYNAMIC, STATIC, STATIC6, Firewall, Laboratory, User
+from tests.lab import DYNAMIC, STATIC, STATIC6, Firewall, Laboratory, User, Verdict
 from tests.postgres import database, database_url, migrated_template, postgres_server
 from tests.probing import Probing
 from tests.store.diagnosis_house import POOLS, process_of
@@ -188,11 +188,14 @@ async def test_a_refused_login_is_shown_once(tower: Tower, firewall: Firewall, a
     assert await tower.house.db.fetchval("SELECT count(*) FROM ledger WHERE traffic = 'auth'") == 1
 
 
-async def test_nothing_is_closed_while_our_own_exit_is_silent_everywhere(tower: Tower, firewall: Firewall) -> None:
+@pytest.mark.parametrize("how", [Verdict.DROP, Verdict.RESET])
+async def test_nothing_is_closed_while_our_own_exit_gets_nowhere(
+    tower: Tower, firewall: Firewall, how: Verdict
+) -> None:
     watch = await tower.begin()
     async with tower.watching():
         await tower.until(watch, lambda w: w.standing.state is WatchState.OPEN, "all are open")
-        firewall.drop([STATIC[0]])
+        firewall.reject([STATIC[0]], how=how)
         await tower.until_looked_again(4)
         found = await tower.find(watch)
     assert found.standing.state is WatchState.OPEN
