@@ -259,7 +259,8 @@ async def test_killed_while_the_server_was_asked(tower: Tower) -> None:
 
 async def test_killed_after_the_second_grant_of_an_address_was_made(tower: Tower) -> None:
     other, _ = await tower.house.connect(imap_username="ann")
-    watch = await killed_while_connecting(tower, Dying(tower.house.grants, made=True, house=tower.house))
+    dying = Dying(tower.house.grants, made=True, house=tower.house, dialled="auth")
+    watch = await killed_while_connecting(tower, dying)
     await tower.look(2)
     found = await tower.find(watch)
     assert found.authentication is Authentication.DONE
