@@ -12,7 +12,7 @@ import pytest
 from mooring.clock import SystemClock
 from mooring.dashboard.app import create_dashboard
 from mooring.dashboard.services import DIAGNOSES
-from mooring.diagnosis import Diagnosis, Service
+from mooring.diagnosis import Ask, Asker, Diagnosis, Service
 from mooring.store import Database
 from tests.store.dashboard_site import Browser, Site, opened_site
 from tests.store.grant_house import PASSWORD
@@ -98,12 +98,68 @@ async def test_a_password_is_never_shown_again(site: Site) -> None:
     page = (await adam.get(path)).text
     assert "has to be typed again" in page
     again = (await adam.get(f"/diagnoses?again={found.id}")).text
-    assert f'value="{HOST}"' in again
-    assert 'value="ann@bank.test"' in again
+    assert f"<li>IMAP {HOST}:993, as ann@bank.test</li>" in again
+    assert "sealed again, and erased" in again
     report = await adam.get(f"{path}/report.html")
     for text in (refused.text, page, again, report.text, (await adam.get(f"{path}/report.json")).text):
         assert PASSWORD not in text
     assert "ann@bank.test" not in report.text
+
+
+async def again(browser: Browser, diagnosis: Diagnosis, **fields: str) -> httpx.Response:
+    """The answer to "Diagnose again"."""
+    return await browser.post("/diagnoses", form_token=await browser.token("/lists"), again=diagnosis.id, **fields)
+
+
+async def test_again_asks_the_same_with_all_its_servers(site: Site) -> None:
+    adam = await site.signed_in("adam")
+    settings = {
+        "imap_host": "in.bank.test", "imap_port": 143, "imap_tls": "starttls", "smtp_host": "out.bank.test",
+        "caldav_url": "https://dav.bank.test:8443/cal/",
+    }  # fmt: skip
+    first = await site.diagnosing.diagnoses.ask(site.acme, Ask(email="ann@bank.test", settings=settings))
+    async with site.diagnosing.running():
+        first = await site.diagnosing.ended(first.id)
+    page = (await adam.get(f"/diagnoses/{first.id}")).text
+    assert f'<input type="hidden" name="again" value="{first.id}">' in page
+    _, second = await ended(site, await again(adam, first))
+    assert second.id != first.id
+    assert (second.question.targets, second.question.email) == (first.question.targets, first.question.email)
+    assert (second.application_id, second.by) == (site.acme.id, "admin adam")
+
+
+async def test_again_with_a_login_wants_the_password_and_shows_it_to_the_same_servers(site: Site) -> None:
+    adam = await site.signed_in("adam")
+    settings = {"imap_host": "in.bank.test", "smtp_host": "out.bank.test", "imap_username": "ann"}
+    secret = {**settings, "imap_password": PASSWORD}
+    first = await site.diagnosing.diagnoses.ask(site.acme, Ask(settings=secret))
+    async with site.diagnosing.running():
+        first = await site.diagnosing.ended(first.id)
+    refused = await again(adam, first)
+    assert refused.status_code == 400
+    assert "The password is missing" in refused.text
+    assert "<li>SMTP out.bank.test:465, as ann</li>" in refused.text
+    _, second = await ended(site, await again(adam, first, password=PASSWORD))
+    assert second.question.targets == first.question.targets
+    assert second.question.with_credentials
+    (_, shown), (_, shown_again) = site.diagnosing.investigator.asked
+    assert shown == shown_again
+
+
+async def test_again_is_for_those_who_see_it_and_on_somebodys_behalf(site: Site) -> None:
+    olga, adam = await site.signed_in("olga"), await site.signed_in("adam")
+    _, others = await ended(site, await asked(olga, application=site.other.id))
+    assert (await again(adam, others)).status_code == 404
+    nobody = Asker("", str(site.acme.generation), site.acme.region)
+    async with site.diagnosing.running():
+        nobodys = await site.diagnosing.diagnoses.carry_out(
+            Ask(host=HOST), nobody, by="operator olga", tell=lambda _: None
+        )
+    unchosen = await again(olga, nobodys)
+    assert (unchosen.status_code, "No application is chosen." in unchosen.text) == (400, True)
+    assert f"?again={nobodys.id}#ask-title" in (await olga.get(f"/diagnoses/{nobodys.id}")).text
+    _, found = await ended(site, await again(olga, nobodys, application=site.other.id))
+    assert (found.application_id, found.question.targets) == (site.other.id, nobodys.question.targets)
 
 
 async def test_the_report_is_one_page_with_a_policy_of_its_own(site: Site) -> None:
@@ -183,13 +239,16 @@ async def test_what_cannot_be_asked_is_told_in_place(site: Site, fields: dict[st
     assert 'name="about"' in answer.text
 
 
-async def test_a_name_that_is_markup_is_shown_as_text(site: Site) -> None:
+async def test_what_is_markup_is_shown_as_text(site: Site) -> None:
     adam = await site.signed_in("adam")
-    path, _ = await ended(site, await asked(adam, about="<script>.test"))
-    for shown in (path, f"{path}/report.html", "/diagnoses", f"/diagnoses?again={path.rpartition('/')[2]}"):
+    refused = (await asked(adam, about="<script>.test")).text
+    assert ("&lt;script&gt;.test" in refused, "<script>" in refused) == (True, False)
+    path, _ = await ended(site, await asked(adam, about="<script>@bank.test"))
+    again_path = f"/diagnoses?again={path.rpartition('/')[2]}"
+    for shown in (path, f"{path}/report.html", "/diagnoses", again_path):
         page = (await adam.get(shown)).text
-        assert "&lt;script&gt;.test" in page, shown
         assert "<script>" not in page, shown
+        assert "&lt;script&gt;@bank.test" in page or shown not in {path, again_path}, shown
 
 
 async def test_pages_of_diagnoses(site: Site) -> None:

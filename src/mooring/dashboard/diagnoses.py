@@ -9,13 +9,12 @@ from litestar.response.sse import ServerSentEvent
 from markupsafe import Markup, escape
 
 from mooring.applications import Application
-from mooring.dashboard.asking import filled, status_of, wanted_of
+from mooring.dashboard.again import again_of
+from mooring.dashboard.asking import filled, form_again, status_of, wanted_of
 from mooring.dashboard.diagnosis_views import (
     Form,
     about,
     counts_of,
-    form_of_again,
-    may_ask_at_once,
     progress_of,
     row_of,
     sign_of,
@@ -42,21 +41,23 @@ LOOK_S = 0.4
 @page("GET", HOME)
 async def diagnoses(visit: Visit) -> Response[bytes]:
     again = visit.request.query_params.get("again", "")
-    form = form_of_again(await _diagnosis(visit, again)) if again else Form()
+    form = form_again(await _diagnosis(visit, again)) if again else Form()
     return await _list_page(visit, form)
 
 
 @page("POST", HOME)
 async def ask(visit: Visit) -> Response[bytes]:
     """Ask for a diagnosis of what the form names. A refusal is told with the form, which keeps all but the password."""
-    form, services = filled(visit), visit.services
+    again_id = visit.form.get("again", "")
+    again = await _diagnosis(visit, again_id) if again_id else None
+    form, services = filled(visit, again), visit.services
     if wait_s := ceil(services.asking.take(visit.operator.id, services.clock.monotonic())):
         often = Refusal("You have asked about many servers in a short time.", f"Wait {wait_s} seconds, then try again.")
         answer = await _list_page(visit, form, often, HTTPStatus.TOO_MANY_REQUESTS)
         answer.headers["Retry-After"] = str(wait_s)
         return answer
     try:
-        application, wanted = await wanted_of(visit, form)
+        application, wanted = await wanted_of(visit, form, again)
         asked = await services.diagnoses.ask(application, wanted, by=visit.operator.signature)
     except (InvalidRequest, TargetNotAllowed, Forbidden, EgressError) as error:
         return await _list_page(visit, form, refusal_of(error), status_of(error))
@@ -146,10 +147,7 @@ def _pieces(visit: Visit, found: Diagnosis, watch: Watch) -> Pieces:
         result = drawn("_refusal.html", refusal=Refusal(title(found), "Ask for another one."))
     else:
         picture = matrix_part(watch.matrix)
-    actions = drawn(
-        "_again.html", diagnosis=found, form=form_of_again(found), at_once=may_ask_at_once(found),
-        form_token=form_token(visit.session),
-    )  # fmt: skip
+    actions = drawn("_again.html", diagnosis=found, again=again_of(found), form_token=form_token(visit.session))
     return {
         "state": Markup() if found.state is State.DONE else drawn("_sign.html", sign=sign_of(found)),
         "progress": escape(progress_of(found)),

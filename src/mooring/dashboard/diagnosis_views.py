@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mooring.dashboard.again import Again
 from mooring.dashboard.views import Sign
 from mooring.diagnosis import SERVICES, Diagnosis, Service, State, Watch
 from mooring.reports import title_of, tone_of
@@ -18,6 +19,7 @@ class Form:
         services: those that are ticked.
         username: who logs in, where that is not the address.
         ports: by service; none or "" for the usual one.
+        again: the diagnosis that is asked once more, instead of all these.
     """
 
     about: str = ""
@@ -25,6 +27,7 @@ class Form:
     services: frozenset[Service] = frozenset({Service.IMAP, Service.SMTP})
     username: str = ""
     ports: Mapping[Service, str] = field(default_factory=dict[Service, str])
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +117,3 @@ def counts_of(diagnosis: Diagnosis, watch: Watch) -> str:
         return ""
     ended, going = len(watch.observations), len(watch.going)
     return f"{ended} connection{'' if ended == 1 else 's'} ended, {going} under way."
-
-
-def form_of_again(diagnosis: Diagnosis) -> Form:
-    """The form that asks the same again; whatever needs a password needs it typed again."""
-    question = diagnosis.question
-    hosts = {target.host for target in question.targets}
-    named = question.email and (len(hosts) > 1 or "" in hosts)
-    whom = question.email if named else next(iter(hosts), "")
-    return Form(
-        about=whom,
-        application_id=diagnosis.application_id,
-        services=frozenset(target.service for target in question.targets),
-        username=next((t.username for t in question.targets if t.username != whom), ""),
-        ports={
-            t.service: str(t.port)
-            for t in question.targets
-            if t.service is not Service.CALDAV and t.port and not t.is_usual_port
-        },
-    )
-
-
-def may_ask_at_once(diagnosis: Diagnosis) -> bool:
-    """Whether it can be asked again by a button alone: an account has its own passwords, others have none."""
-    return bool(diagnosis.grant_id) or not diagnosis.question.with_credentials

@@ -120,6 +120,7 @@ class Target(msgspec.Struct, frozen=True):
         is_usual_port: nobody named the port, so another usual one of the service is as good an answer.
         is_confirmed: somebody named the host, or it is of the address's own domain, or a known provider's: else no
             password is shown to it, since names that DNS alone leads to are anybody's.
+        is_found: nobody named the host; it was found by the e-mail address.
     """
 
     service: Service
@@ -130,6 +131,7 @@ class Target(msgspec.Struct, frozen=True):
     path: str = ""
     is_usual_port: bool = False
     is_confirmed: bool = True
+    is_found: bool = False
 
 
 class Question(msgspec.Struct, frozen=True):

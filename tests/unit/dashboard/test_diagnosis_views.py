@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mooring.dashboard.diagnosis_views import counts_of, form_of_again, may_ask_at_once, progress_of, row_of, sign_of
+from mooring.dashboard.diagnosis_views import counts_of, progress_of, row_of, sign_of
 from mooring.diagnosis import Diagnosis, Question, Service, State, Watch
 from mooring.diagnosis.progress import Began, Observed
 from mooring.diagnosis.types import Outcome, Stage, Target
@@ -52,24 +52,3 @@ def test_a_row() -> None:
     by_address = Question("", "v3", "us", "word", (Target(Service.IMAP, "", 0),), "ann@example.com")
     found = row_of(replace(QUEUED, application_id="", question=by_address), {})
     assert (found.about, found.services, found.application) == ("ann@example.com", "IMAP", "the operator")
-
-
-def test_the_form_that_asks_again() -> None:
-    form = form_of_again(DONE)
-    assert (form.about, form.services, form.username) == (HOST, {Service.IMAP, Service.SMTP}, "")
-    assert form.ports == {Service.IMAP: "993", Service.SMTP: "2525"}
-    assert may_ask_at_once(DONE)
-
-
-def test_the_form_that_asks_again_about_an_address() -> None:
-    targets = (
-        Target(Service.IMAP, "imap.example.com", 993, username="ann@example.com", is_usual_port=True),
-        Target(Service.SMTP, "smtp.example.com", 465, username="ann@example.com", is_usual_port=True),
-    )
-    question = Question("app", "v3", "us", "word", targets, "ann@example.com", with_credentials=True)
-    form = form_of_again(replace(DONE, question=question))
-    assert (form.about, form.username, form.ports) == ("ann@example.com", "", {})
-    assert not may_ask_at_once(replace(DONE, question=question))
-    assert may_ask_at_once(replace(DONE, question=question, grant_id="g1"))
-    one = form_of_again(replace(DONE, question=Question("app", "v3", "us", "word", targets[:1], "ann@example.com")))
-    assert (one.about, one.username) == ("imap.example.com", "ann@example.com")

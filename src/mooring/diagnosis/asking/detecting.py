@@ -45,7 +45,7 @@ def _targets(detected: Detected) -> list[Target]:
     return [
         Target(
             services[p.service], p.host, p.port, p.tls, p.login_of(detected.email), p.path,
-            is_confirmed=_is_confirmed(p, detected.email),
+            is_confirmed=_is_confirmed(p, detected.email), is_found=True,
         )
         for p in detected.servers
         if p.service in services and p.port in PORTS[services[p.service]]

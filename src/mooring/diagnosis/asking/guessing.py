@@ -36,7 +36,7 @@ async def _guess(question: Question, service: Service, look_up: LookUp) -> Targe
     lookups = await asyncio.gather(*(look_up(question, name, port) for name in names))
     # A name that leads to private addresses is an answer as well.
     there = [lookup.host for lookup in lookups if lookup.addresses or lookup.problem in {"private", "mixed"}]
-    return Target(service, (there or names)[0], port, is_usual_port=True)
+    return Target(service, (there or names)[0], port, is_usual_port=True, is_found=True)
 
 
 def domain_of(email: str) -> str:
