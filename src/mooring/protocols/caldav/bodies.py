@@ -11,7 +11,7 @@ import httpx
 from mooring.errors import RemoteProtocolError
 
 ACCEPTED = "gzip"
-"""What we ask to be packed with. Left to itself, httpx unpacks a chunk at once: 16 KiB of Zstandard made 1 GiB of it."""
+"""What we ask to be packed with. Left alone, httpx unpacks a chunk at once: 16 KiB of Zstandard made 1 GiB of it."""
 
 _PIECE = 64 * 1024
 """Bytes that are unpacked at a time; a fraction of a millisecond."""
