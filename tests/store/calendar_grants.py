@@ -24,6 +24,7 @@ from mooring.jobs import Holder, Lease, LeaseKind, offer
 from mooring.protocols.imap import ImapClient
 from mooring.store import Database
 from mooring.vault import Vault
+from tests.protocol.caldav.transcripts import unread
 
 DAV = "https://dav.example.com/"
 
@@ -63,7 +64,7 @@ class _Rewriting(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._sessions.asked.append((request.method, request.url.path))
         if self._sessions.failure is not None:
-            return self._sessions.failure
+            return unread(self._sessions.failure)
         target = httpx.URL(self._url).copy_with(raw_path=request.url.raw_path)
         headers = {**request.headers, "host": target.netloc.decode()}
         return await self._inner.handle_async_request(

@@ -41,11 +41,11 @@ def client_of(
     timeout_s: float = 10.0,
 ) -> CalDavClient:
     """A client whose every request this handler answers. (A mock transport holds nothing that needs closing.)"""
-    transport = httpx.MockTransport(lambda request: _unread(handler(request)))
+    transport = httpx.MockTransport(lambda request: unread(handler(request)))
     http = httpx.AsyncClient(transport=transport, cookies={"session": "of somebody else"})
     return CalDavClient(http, address, "ann", "correct horse", max_bytes=max_bytes, timeout_s=timeout_s)
 
 
-def _unread(answer: httpx.Response) -> httpx.Response:
+def unread(answer: httpx.Response) -> httpx.Response:
     """The same, as it comes over a wire: nobody has read the body yet."""
     return httpx.Response(answer.status_code, headers=answer.headers, stream=answer.stream)
