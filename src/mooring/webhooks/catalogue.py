@@ -274,7 +274,8 @@ _ENTRIES = (
     ),
     Entry(
         EventType.WATCH_ENDED, Subject.WATCH, "A watch is over: nobody opened in 14 days (`expired`), or all was open "
-        "for 30 (`ended`); after 44 in any case.", SYSTEM, {**_WATCH, "state": "expired", "change": "expired", "open": 0, "addresses": []},
+        "for 30 (`ended`); after 44 in any case.", SYSTEM,
+        {**_WATCH, "state": "expired", "change": "expired", "open": 0, "addresses": []},
         ours=True,
     ),
 )  # fmt: skip
