@@ -1,7 +1,5 @@
 """From the host of a dial to the addresses that may be dialled: resolved once, and all of them judged."""
 
-from ipaddress import ip_address
-
 import structlog
 
 from mooring.config import IPAddress, IPNetwork
@@ -11,6 +9,7 @@ from mooring.egress.targets import MOST_ADDRESSES, Judgement, judge, plain
 from mooring.egress.types import Dial
 from mooring.errors import TargetNotAllowed
 from mooring.net.connect import is_local
+from mooring.net.records import is_address
 
 log = structlog.get_logger()
 
@@ -85,7 +84,7 @@ class Lookups:
 def _refusal(dial: Dial, verdict: Judgement) -> TargetNotAllowed:
     """What whoever asked is told: where inside a name leads is the operator's to know, who finds it in the log."""
     why = verdict.rule
-    if not (verdict.is_of_port or _is_address(dial.host)):
+    if not (verdict.is_of_port or is_address(dial.host)):
         _log(dial, verdict)
         why = f"it leads to {_INSIDE}"
     return TargetNotAllowed(f"{dial.host} is not a target that Mooring dials: {why}", hint=verdict.hint)
@@ -93,11 +92,3 @@ def _refusal(dial: Dial, verdict: Judgement) -> TargetNotAllowed:
 
 def _log(dial: Dial, verdict: Judgement) -> None:
     log.info("egress.not_allowed", host=dial.host, port=dial.port, rule=verdict.rule, traffic=str(dial.traffic))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

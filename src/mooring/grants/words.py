@@ -32,7 +32,8 @@ def cleaned(text: str, secrets: Iterable[str] = ()) -> str:
         text = _BASE64.sub(lambda word, secret=secret: _unless_it_holds(secret, word[0]), text)
     if is_cut:
         # What was cut in two is not recognised: neither a secret at the end, nor the Base64 of one.
-        text = text[: -2 * max(map(len, known), default=0) or None].rpartition(" ")[0]
+        text = text[: -2 * max(map(len, known), default=0) or None]
+        text = text.rpartition(" ")[0] or text
     return "".join(c if c.isprintable() else " " for c in text).strip()
 
 

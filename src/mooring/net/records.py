@@ -113,7 +113,7 @@ def name_servers(file: Path) -> tuple[Endpoint, ...]:
     except OSError:
         lines = []
     named = [words[1].partition("%")[0] for words in lines if words[:1] == ["nameserver"] and len(words) > 1]
-    found = [Endpoint(str(ip_address(address)), PORT) for address in named if _is_address(address)]
+    found = [Endpoint(str(ip_address(address)), PORT) for address in named if is_address(address)]
     return tuple(found[:MOST_SERVERS]) or (Endpoint("127.0.0.1", PORT),)
 
 
@@ -177,7 +177,8 @@ def _text(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether this is an IP address, and no name that leads to one."""
     try:
         ip_address(text)
     except ValueError:

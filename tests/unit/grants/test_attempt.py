@@ -145,6 +145,7 @@ def test_of_words_without_end_the_beginning_is_looked_at_and_no_secret_is_cut_in
         assert written[:4] not in shown
         assert len(shown) > 3900
     assert cleaned(f"{PASSWORD} " * 10_000, [PASSWORD]).replace("***", "").strip() == ""
+    assert len(cleaned("w" * 10_000, [PASSWORD])) > 3900
 
 
 def test_the_last_words_before_a_goodbye_are_kept() -> None:
